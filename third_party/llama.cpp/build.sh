@@ -9,7 +9,8 @@
 #
 #   src/<commit>       the pinned source
 #   build/<key>        cmake's folder; an interrupted build goes on where it stopped
-#   <key>, <key>-peers finished results, moved into place in one step
+#   <key>.<layout>     finished dist folders, moved into place in one step
+#   <key>-peers        and finished programs
 #
 # Environment: BACKEND=cpu|cuda|metal|vulkan, NATIVE=1|0 (0: any x86-64-v3), RPC=0|1,
 # LLAMA_CPP_DIR (build this source instead of the pin), JOBS, AXON_CACHE,
@@ -29,8 +30,10 @@ jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 cache=${AXON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/axon}/llama.cpp
 own=${LLAMA_CPP_DIR:-}
 
-# What a dist contains. Raise it when install_dist changes, so that old results are not used.
-dist_format=1
+# Raise one of these so that old results are not used any more: recipe when something is
+# compiled differently that no flag shows, layout when install_dist or build_info changes.
+recipe=1
+layout=2
 
 peers=(llama-bench llama-batched-bench llama-completion llama-perplexity
   llama-server llama-tokenize llama-quantize)
@@ -100,7 +103,7 @@ FLAGS
   case $backend in
     cpu) ;;
     cuda) printf -- '-DGGML_CUDA%s\n' =ON _NCCL=OFF ;;
-    metal) printf -- '-DGGML_METAL%s\n' =ON _EMBED_LIBRARY=ON ;;
+    metal) printf -- '-DGGML_%s=ON\n' METAL METAL_EMBED_LIBRARY BLAS ;;
     vulkan) echo "-DGGML_VULKAN=ON" ;;
     *) die "BACKEND=$backend is unknown; use cpu, cuda, metal or vulkan" ;;
   esac
@@ -110,7 +113,7 @@ FLAGS
 build_key() {
   local id=$1 flavour=portable
   if [ "$native" = 1 ]; then flavour=native; fi
-  echo "$id-$backend-$flavour-$({ echo "$dist_format $LLAMA_COMMIT"; cmake_flags; compiler_id; cpu_id; } | digest)"
+  echo "$id-$backend-$flavour-$({ echo "$recipe $LLAMA_COMMIT"; cmake_flags; compiler_id; cpu_id; } | digest)"
 }
 
 # with_lock runs a command while no other clone builds into the same cache.
@@ -190,7 +193,7 @@ build_dist() {
 
 install_dist() {
   mkdir -p "$1"/{include,lib,models,licenses}
-  cp "$source"/include/llama.h "$source"/ggml/include/*.h "$1/include/"
+  cp "$source"/{include/llama.h,src/llama-ext.h} "$source"/ggml/include/*.h "$1/include/"
   find "$build/src" "$build/ggml" -name 'lib*.a' -exec cp {} "$1/lib/" \;
   cp "$source"/models/ggml-vocab-*.gguf "$source"/models/ggml-vocab-*.gguf.{inp,out} "$1/models/"
   cp "$source/LICENSE" "$1/licenses/llama.cpp.txt"
@@ -208,7 +211,7 @@ ggml=$(sed -n 's/^set(GGML_VERSION_\(MAJOR\|MINOR\|PATCH\) *\([0-9]*\)).*/\2/p' 
 backend=$backend
 native=$native
 rpc=$rpc
-key=$key
+key=$key.$layout
 compiler=$(compiler_id)
 flags=$(cmake_flags | tr '\n' ' ')
 INFO
@@ -217,13 +220,13 @@ INFO
 # build_peers compiles llama.cpp's programs from the objects of the same build folder.
 build_peers() {
   local tmp
-  [ -d "$dist-peers" ] && return
+  [ -d "$peers_dir" ] && return
   say "building the peers: $key (about seven minutes on two cores)"
   compile "${peers[@]}"
   tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
   for peer in "${peers[@]}"; do cp "$build/bin/$peer" "$tmp/"; done
   chmod 755 "$tmp"
-  mv "$tmp" "$dist-peers"
+  mv "$tmp" "$peers_dir"
 }
 
 # link makes a symbolic link of a folder, unless it is there already.
@@ -239,7 +242,8 @@ locate() {
   id=$(source_id)
   key=$(build_key "$id")
   source=${own:-$cache/src/$LLAMA_COMMIT}
-  dist=$cache/$key
+  dist=$cache/$key.$layout
+  peers_dir=$cache/$key-peers
   build=$cache/build/$key
   # Somebody's own source changes often: one folder for it, so that only changes are compiled.
   if [ -n "$own" ]; then build=$cache/build/own-$backend-$(echo "$own" | digest); fi
@@ -249,7 +253,7 @@ main() {
   case ${1:-dist} in
     key)
       locate
-      echo "$key"
+      echo "$key.$layout"
       ;;
     dist)
       locate
@@ -259,8 +263,8 @@ main() {
     peers)
       if [ "${PEERS_OPENMP:-0}" = 1 ]; then openmp=1; fi
       locate
-      [ -d "$dist-peers" ] || prepare build_peers
-      link "$dist-peers" "$root/bin/peers"
+      [ -d "$peers_dir" ] || prepare build_peers
+      link "$peers_dir" "$root/bin/peers"
       ;;
     *) die "unknown command: $1 (use dist, peers or key)" ;;
   esac
@@ -278,4 +282,4 @@ run_locked() {
   "$1"
 }
 
-main "$@"
+main "$@"; exit
