@@ -1,0 +1,124 @@
+# axon's commands. "make" alone prints what there is; "make run" and "make test" build
+# all they need. Settings, given as in "make run BACKEND=cuda":
+#
+#   BACKEND=cpu|cuda|metal|vulkan   what computes (default: metal on macOS, otherwise cpu)
+#   NATIVE=0                        portable x86-64-v3 instead of this machine's CPU
+#   RPC=1                           with llama.cpp's RPC client, for devices elsewhere
+#   LLAMA_CPP_DIR=folder            somebody's own llama.cpp instead of the pinned one
+#   AXON_CACHE=folder               where slow results are kept (default: ~/.cache/axon)
+#   PREFIX=/usr/local DESTDIR=      where "make install" puts things
+#   FUZZTIME=2000x                  how long "make fuzz" tries each target
+
+BACKEND ?= $(if $(filter Darwin,$(shell uname -s)),metal,cpu)
+NATIVE ?= 1
+RPC ?= 0
+PREFIX ?= /usr/local
+FUZZTIME ?= 2000x
+export BACKEND NATIVE RPC LLAMA_CPP_DIR AXON_CACHE FUZZTIME
+
+LLAMA := third_party/llama.cpp
+GOLANGCI_LINT := 2.15.0
+
+# built reads a line of the finished llama.cpp's description; it is expanded in recipes,
+# that is, after the build.
+built = $(shell sed -n 's/^$(1)=//p' $(LLAMA)/dist/build-info)
+
+# Go does not look into the archives behind -l: the key among the flags makes it compile
+# and link again when another build of llama.cpp is linked into this clone.
+CGO_ENV = CGO_CFLAGS='-O2 -DAXON_LLAMA_KEY="$(call built,key)" $(CGO_CFLAGS)' \
+	CGO_CXXFLAGS='-O2 -DAXON_LLAMA_KEY="$(call built,key)" $(CGO_CXXFLAGS)' \
+	CGO_LDFLAGS='$(LDFLAGS_$(BACKEND)) $(CGO_LDFLAGS)' \
+	GOFLAGS='$(strip $(GOFLAGS) -trimpath $(TAGS))'
+GO = env $(CGO_ENV) go
+
+CUDA_HOME ?= /usr/local/cuda
+LDFLAGS_cuda := -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib64/stubs
+
+comma := ,
+empty :=
+tags := $(filter-out cpu,$(BACKEND)) $(if $(filter 1,$(RPC)),rpc)
+TAGS := $(addprefix -tags=,$(subst $(empty) $(empty),$(comma),$(strip $(tags))))
+
+INFO := axon/internal/buildinfo
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS = -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Llama=$(call built,version) \
+	-X $(INFO).Ggml=$(call built,ggml) -X $(INFO).Backend=$(BACKEND) -X $(INFO).Key=$(call built,key)
+
+PROMPT ?= Package sort provides
+
+.PHONY: help
+help: ## Show this help
+	@echo "usage: make <target> [SETTING=value …]; the settings stand at the top of the Makefile"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build all that is needed and generate text with the built-in model
+	bin/axon generate "$(PROMPT)"
+
+.PHONY: build
+build: llama ## Build bin/axon, one self-contained binary
+	@mkdir -p bin
+	$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/axon ./cmd/axon
+	@ln -sfn ../$(LLAMA)/dist/models bin/vocab
+
+.PHONY: test
+test: llama ## Build all that is needed, vet, and run all tests
+	$(GO) vet ./...
+	$(GO) test ./...
+
+.PHONY: race
+race: llama ## Run all tests under the race detector
+	$(GO) test -race -timeout 30m ./...
+
+.PHONY: cgocheck
+cgocheck: llama ## Run the tests around C with pointer checks and a garbage collector that never rests
+	$(GO) test -count=1 -timeout 30m -exec 'env GODEBUG=cgocheck=1 GOGC=1' ./cgo/... ./engine/...
+
+.PHONY: fuzz
+fuzz: llama ## Try each fuzz target FUZZTIME times
+	$(CGO_ENV) scripts/fuzz.sh
+
+.PHONY: lint
+lint: llama ## Run golangci-lint as .golangci.yml says, and shellcheck where there is one
+	$(CGO_ENV) scripts/lint.sh $(GOLANGCI_LINT)
+
+.PHONY: generate-check
+generate-check: llama ## Check that formatted, generated and required files are up to date
+	$(CGO_ENV) scripts/generate-check.sh
+
+.PHONY: notices
+notices: llama ## Collect the licences of everything that is linked into THIRD_PARTY_NOTICES.md
+	$(CGO_ENV) scripts/notices.sh >THIRD_PARTY_NOTICES.new
+	@mv THIRD_PARTY_NOTICES.new THIRD_PARTY_NOTICES.md
+
+.PHONY: peers
+peers: tools ## Build llama.cpp's own programs from the same source into bin/peers
+	$(LLAMA)/build.sh peers
+
+.PHONY: bench
+bench: build peers ## Compare the engine's speed with llama-bench, side by side
+	bin/axon bench engine --peer bin/peers/llama-bench
+
+.PHONY: llama
+llama: tools
+	@$(LLAMA)/build.sh
+
+.PHONY: tools
+tools: ## Check that the tools a build needs are here; install cmake and ninja if allowed
+	@scripts/tools.sh
+
+.PHONY: install
+install: build ## Install axon, its vocabularies and the notices under PREFIX
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/axon/vocab'
+	install bin/axon '$(DESTDIR)$(PREFIX)/lib/axon/axon'
+	install -m 644 bin/vocab/*.gguf '$(DESTDIR)$(PREFIX)/lib/axon/vocab/'
+	install -m 644 LICENSE THIRD_PARTY_NOTICES.md '$(DESTDIR)$(PREFIX)/lib/axon/'
+	ln -sf ../lib/axon/axon '$(DESTDIR)$(PREFIX)/bin/axon'
+
+.PHONY: clean
+clean: ## Remove what was built in this clone; the cache stays
+	rm -rf bin $(LLAMA)/dist
+
+.PHONY: distclean
+distclean: clean ## Also remove the cache that all clones on this machine share
+	rm -rf "$${AXON_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/axon}"
