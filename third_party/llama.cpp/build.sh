@@ -55,7 +55,6 @@ source_id() {
     echo "$LLAMA_VERSION"
     return
   fi
-  [ -f "$own/include/llama.h" ] || die "LLAMA_CPP_DIR=$own is not a llama.cpp checkout (no include/llama.h)"
   echo "own-$(cd "$own" && find CMakeLists.txt cmake common ggml include src tools vendor -type f \
     -exec cksum {} + | LC_ALL=C sort | digest)"
 }
@@ -105,7 +104,6 @@ FLAGS
     cuda) printf -- '-DGGML_CUDA%s\n' =ON _NCCL=OFF ;;
     metal) printf -- '-DGGML_%s=ON\n' METAL METAL_EMBED_LIBRARY BLAS ;;
     vulkan) echo "-DGGML_VULKAN=ON" ;;
-    *) die "BACKEND=$backend is unknown; use cpu, cuda, metal or vulkan" ;;
   esac
 }
 
@@ -239,6 +237,10 @@ link() {
 
 # locate names the source, the key and the folders of this build.
 locate() {
+  if [ -n "$own" ]; then
+    [ -f "$own/include/llama.h" ] || die "LLAMA_CPP_DIR=$own is not a llama.cpp checkout (no include/llama.h)"
+    own=$(cd "$own" && pwd)
+  fi
   id=$(source_id)
   key=$(build_key "$id")
   source=${own:-$cache/src/$LLAMA_COMMIT}
@@ -250,6 +252,10 @@ locate() {
 }
 
 main() {
+  case $backend in
+    cpu | cuda | metal | vulkan) ;;
+    *) die "BACKEND=$backend is unknown; use cpu, cuda, metal or vulkan" ;;
+  esac
   case ${1:-dist} in
     key)
       locate
@@ -261,10 +267,11 @@ main() {
       link "$dist" "$here/dist"
       ;;
     peers)
-      if [ "${PEERS_OPENMP:-0}" = 1 ]; then openmp=1; fi
+      local name=peers
+      if [ "${PEERS_OPENMP:-0}" = 1 ]; then openmp=1 name=peers-openmp; fi
       locate
       [ -d "$peers_dir" ] || prepare build_peers
-      link "$peers_dir" "$root/bin/peers"
+      link "$peers_dir" "$root/bin/$name"
       ;;
     *) die "unknown command: $1 (use dist, peers or key)" ;;
   esac
