@@ -16,5 +16,5 @@ fi
 
 "$dir/golangci-lint" run ./...
 if command -v shellcheck >/dev/null; then
-  shellcheck -x .ci/run scripts/*.sh third_party/llama.cpp/*.sh
+  shellcheck -x -P SCRIPTDIR .ci/run scripts/*.sh third_party/llama.cpp/*.sh
 fi

@@ -31,7 +31,7 @@ Library Exception, which asks for no notice.
 EOT
 
 llama=third_party/llama.cpp
-# shellcheck source=third_party/llama.cpp/pin.sh
+# shellcheck source=../third_party/llama.cpp/pin.sh
 . "$llama/pin.sh"
 
 section "llama.cpp and ggml, $LLAMA_VERSION" "$llama/dist/licenses/llama.cpp.txt"

