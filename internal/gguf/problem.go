@@ -75,6 +75,8 @@ func (ps Problems) Err(path string) error {
 type checker struct {
 	f    *File
 	list Problems
+	// others are the further parts of a split model.
+	others []*File
 }
 
 func (c *checker) fault(kind error, hint, format string, args ...any) {

@@ -26,6 +26,8 @@ type tensor struct {
 	fill fill
 	// deviation is that of gauss.
 	deviation float32
+	// centred makes the mean of each row zero.
+	centred bool
 	// layer is the block it belongs to.
 	layer int
 }
@@ -99,7 +101,11 @@ func (s Spec) block(i int) []tensor {
 		add(s.linear(i, "ffn_gate", s.Embedding, s.FeedForward, 1, false)...)
 	}
 	add(s.linear(i, "ffn_up", s.Embedding, s.FeedForward, 1, s.Arch == "gpt2")...)
-	add(s.linear(i, "ffn_down", s.FeedForward, s.Embedding, share, s.Arch == "gpt2")...)
+	down := s.linear(i, "ffn_down", s.FeedForward, s.Embedding, share, s.Arch == "gpt2")
+	// GELU lets through more than it holds back: without this every token would
+	// get the same large push in one direction, and a few words would win always.
+	down[0].centred = s.Arch == "gpt2"
+	add(down...)
 	return list
 }
 

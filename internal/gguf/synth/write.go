@@ -125,6 +125,9 @@ func (p painter) draw(x []float32, block int) {
 	switch p.tensor.fill {
 	case gauss:
 		s.normal(x, p.tensor.deviation)
+		if p.tensor.centred {
+			centre(x, int(p.tensor.dims[0]))
+		}
 	case ones:
 		for i := range x {
 			x[i] = 1
@@ -132,5 +135,19 @@ func (p painter) draw(x []float32, block int) {
 	case plusMinus:
 		s.signs(x)
 	case zero: // it is already
+	}
+}
+
+// centre takes the mean of each row from it.
+func centre(x []float32, perRow int) {
+	for ; len(x) > 0; x = x[perRow:] {
+		sum := float32(0)
+		for _, v := range x[:perRow] {
+			sum += v
+		}
+		mean := sum / float32(perRow)
+		for i := range x[:perRow] {
+			x[i] -= mean
+		}
 	}
 }
