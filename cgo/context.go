@@ -82,6 +82,7 @@ type ContextInfo struct {
 	Batch      int
 	UBatch     int
 	Seqs       int
+	HasMemory  bool // false: an encoder, which keeps nothing between batches
 	CanShift   bool
 }
 
@@ -136,7 +137,7 @@ func NewContext(m *Model, pool *Pool, p ContextParams) (*Context, error) {
 	C.ax_context_describe(cc, &i)
 	c.info = ContextInfo{
 		Context: int(i.n_ctx), ContextSeq: int(i.n_ctx_seq), Batch: int(i.n_batch),
-		UBatch: int(i.n_ubatch), Seqs: int(i.n_seq_max), CanShift: bool(i.can_shift),
+		UBatch: int(i.n_ubatch), Seqs: int(i.n_seq_max), HasMemory: bool(i.has_memory), CanShift: bool(i.can_shift),
 	}
 	return c, nil
 }

@@ -155,7 +155,7 @@ func (m *Model) describe() {
 	m.vocab = Vocab{
 		model: m, Kind: VocabKind(i.vocab_type), Size: int(i.n_vocab),
 		BOS: Token(i.bos), EOS: Token(i.eos), EOT: Token(i.eot), NL: Token(i.nl), Pad: Token(i.pad), Sep: Token(i.sep),
-		AddBOS: bool(i.add_bos), AddEOS: bool(i.add_eos),
+		AddBOS: bool(i.add_bos), AddEOS: bool(i.add_eos), Suppressed: int(i.n_suppressed),
 	}
 }
 

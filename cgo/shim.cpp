@@ -103,7 +103,7 @@ template <typename F> int guard(ax_error * err, F && body) {
 
 } // namespace
 
-struct ax_model   { llama_model * m; const llama_vocab * vocab; };
+struct ax_model   { llama_model * m; const llama_vocab * vocab; bool vocab_only; };
 struct ax_lora    { llama_adapter_lora * l; };
 struct ax_pool    { ggml_threadpool * p; int n_threads; };
 struct ax_context {
@@ -223,7 +223,7 @@ int ax_model_load(const ax_model_params * p, ax_model ** out, ax_error * err) {
             return fail(err, "");
         }
         ++live_models;
-        *out = new ax_model{ m, llama_model_get_vocab(m) };
+        *out = new ax_model{ m, llama_model_get_vocab(m), p->vocab_only };
         return 0;
     });
 }
@@ -237,10 +237,22 @@ void ax_model_free(ax_model * m) {
 void ax_model_describe(const ax_model * m, ax_model_info * out) {
     const llama_vocab * v = m->vocab;
     *out = {};
-    out->vocab_type  = llama_vocab_type(v);
+    out->vocab_type = llama_vocab_type(v);
+    out->n_vocab    = llama_vocab_n_tokens(v);
+    out->bos = llama_vocab_bos(v);
+    out->eos = llama_vocab_eos(v);
+    out->eot = llama_vocab_eot(v);
+    out->nl  = llama_vocab_nl(v);
+    out->pad = llama_vocab_pad(v);
+    out->sep = llama_vocab_sep(v);
+    out->add_bos = llama_vocab_get_add_bos(v);
+    out->add_eos = llama_vocab_get_add_eos(v);
+    llama_vocab_get_suppress_tokens(v, &out->n_suppressed);
+    if (m->vocab_only) {
+        return; // no hyper-parameters were read, and asking for some aborts
+    }
     out->rope_type   = llama_model_rope_type(m->m);
     out->file_type   = llama_model_ftype(m->m);
-    out->n_vocab     = llama_vocab_n_tokens(v);
     out->n_ctx_train = llama_model_n_ctx_train(m->m);
     out->n_embd      = llama_model_n_embd(m->m);
     out->n_embd_out  = llama_model_n_embd_out(m->m);
@@ -255,14 +267,6 @@ void ax_model_describe(const ax_model * m, ax_model_info * out) {
     out->recurrent   = llama_model_is_recurrent(m->m);
     out->hybrid      = llama_model_is_hybrid(m->m);
     out->diffusion   = llama_model_is_diffusion(m->m);
-    out->bos = llama_vocab_bos(v);
-    out->eos = llama_vocab_eos(v);
-    out->eot = llama_vocab_eot(v);
-    out->nl  = llama_vocab_nl(v);
-    out->pad = llama_vocab_pad(v);
-    out->sep = llama_vocab_sep(v);
-    out->add_bos = llama_vocab_get_add_bos(v);
-    out->add_eos = llama_vocab_get_add_eos(v);
     llama_model_desc(m->m, out->description, sizeof(out->description));
     snprintf(out->file_type_name, sizeof(out->file_type_name), "%s", llama_ftype_name(llama_model_ftype(m->m)));
 }
@@ -508,7 +512,7 @@ void ax_context_free(ax_context * c) {
 void ax_context_describe(const ax_context * c, ax_context_info * out) {
     llama_memory_t mem = llama_get_memory(c->c);
     *out = { llama_n_ctx(c->c), llama_n_ctx_seq(c->c), llama_n_batch(c->c), llama_n_ubatch(c->c), llama_n_seq_max(c->c),
-             mem != nullptr && llama_memory_can_shift(mem) };
+             mem != nullptr, mem != nullptr && llama_memory_can_shift(mem) };
 }
 
 int ax_context_set_loras(ax_context * c, ax_lora ** loras, const float * scales, size_t n, ax_error * err) {
@@ -694,6 +698,10 @@ static llama_token_data_array load_row(ax_sampler * s, const float * logits, int
     return { s->row.data(), s->row.size(), -1, false };
 }
 
+static bool picked(const llama_token_data_array & row) {
+    return row.selected >= 0 && row.selected < (int64_t) row.size && row.data[row.selected].logit != -INFINITY;
+}
+
 static bool grammar_allows(ax_sampler * s, int32_t token) {
     llama_token_data one = { token, 1.0f, 0.0f };
     llama_token_data_array row = { &one, 1, -1, false };
@@ -708,7 +716,7 @@ int ax_sampler_sample(ax_sampler * s, const float * logits, int32_t n_vocab,
     return guard(err, [&] {
         llama_token_data_array row = load_row(s, logits, n_vocab, banned, n_banned);
         llama_sampler_apply(s->chain, &row);
-        if (row.selected < 0 || row.selected >= (int64_t) row.size) {
+        if (!picked(row)) {
             return fail(err, "no token left to sample");
         }
         *token = row.data[row.selected].id;
@@ -718,7 +726,7 @@ int ax_sampler_sample(ax_sampler * s, const float * logits, int32_t n_vocab,
         row = load_row(s, logits, n_vocab, banned, n_banned);
         llama_sampler_apply(s->grammar, &row);
         llama_sampler_apply(s->chain, &row);
-        if (row.selected < 0 || row.selected >= (int64_t) row.size) {
+        if (!picked(row)) {
             return fail(err, "the grammar allows no token");
         }
         *token = row.data[row.selected].id;

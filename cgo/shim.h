@@ -64,6 +64,7 @@ typedef struct {
     bool     has_encoder, has_decoder, recurrent, hybrid, diffusion;
     int      bos, eos, eot, nl, pad, sep;
     bool     add_bos, add_eos;
+    int      n_suppressed;                // tokens that the model never wants sampled
     char     description[128];
     char     file_type_name[64];
 } ax_model_info;
@@ -115,7 +116,7 @@ typedef struct {
     bool     offload_kqv, op_offload, swa_full, kv_unified;
 } ax_context_params;
 
-typedef struct { uint32_t n_ctx, n_ctx_seq, n_batch, n_ubatch, n_seq_max; bool can_shift; } ax_context_info;
+typedef struct { uint32_t n_ctx, n_ctx_seq, n_batch, n_ubatch, n_seq_max; bool has_memory, can_shift; } ax_context_info;
 
 typedef struct {
     int           status;                 // of llama_decode

@@ -67,6 +67,8 @@ type Vocab struct {
 	BOS, EOS, EOT, NL, Pad, Sep Token
 	// Whether the tokenizer puts BOS before and EOS after a text.
 	AddBOS, AddEOS bool
+	// Suppressed is the number of tokens that a Sampler of this model never picks.
+	Suppressed int
 }
 
 // Tokenize splits text into tokens. With addSpecial the vocabulary's own BOS

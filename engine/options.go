@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	llama "axon/cgo"
+)
+
+// Options shapes an engine. The zero value is a good default.
+type Options struct {
+	Context int // KV cells over all sequences; 0: the model's training context, at most 4096
+	// Batch is the number of tokens in one physical batch: what is computed
+	// between two looks at the queue, and how promptly a request is cancelled.
+	Batch     int // 0: 512
+	Sequences int // sequences at work or remembered at once; 0: 16
+	// Rows is the number of rows of logits that one batch may ask for. They
+	// take Rows × vocabulary × 4 bytes, twice. 0: what fits 128 MiB.
+	Rows  int
+	Queue int // waiting requests before ErrBusy; 0: 4096
+
+	Threads      int // for next tokens; 0: one for each physical core
+	ThreadsBatch int // for prompts; 0: as Threads
+
+	FlashAttention string // "auto" (default), "on", "off"
+	CacheTypeK     string // KV-cache types: "f16" (default), "q8_0", …
+	CacheTypeV     string
+
+	RopeScaling     string  // "none", "linear", "yarn"; empty: the model's
+	RopeFreqBase    float32 // 0: the model's
+	RopeFreqScale   float32 // 0: the model's
+	YarnExtFactor   float32 // 0: llama.cpp's default, as for those below
+	YarnAttnFactor  float32
+	YarnBetaFast    float32
+	YarnBetaSlow    float32
+	YarnOrigContext int
+
+	NoKVOffload bool // keep the KV cache in RAM even when layers are on a GPU
+	SWAFull     bool // full-size cache for sliding-window attention
+}
+
+const (
+	defaultContext = 4096
+	defaultBatch   = 512
+	defaultSeqs    = 16
+	defaultQueue   = 4096
+	rowMemory      = 128 << 20 // bytes
+)
+
+// Validate lists everything that is wrong with the options.
+func (o *Options) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Context >= 0 && o.Context <= 1<<30, "context of %d tokens: must be 0 (the model's) to %d", o.Context, 1<<30)
+	check(o.Batch >= 0 && o.Batch <= 1<<16, "batch of %d tokens: must be 0 (default) to %d", o.Batch, 1<<16)
+	check(o.Sequences >= 0 && o.Sequences <= llama.MaxSequences, "%d sequences: must be 0 (default) to %d", o.Sequences, llama.MaxSequences)
+	check(o.Rows >= 0, "%d rows: must not be negative", o.Rows)
+	check(o.Queue >= 0, "queue of %d: must not be negative", o.Queue)
+	check(o.Threads >= 0 && o.Threads <= llama.MaxThreads, "%d threads: must be 0 (all cores) to %d", o.Threads, llama.MaxThreads)
+	check(o.ThreadsBatch >= 0 && o.ThreadsBatch <= llama.MaxThreads, "%d batch threads: must be 0 (as threads) to %d", o.ThreadsBatch, llama.MaxThreads)
+	_, err := parseFlash(o.FlashAttention)
+	check(err == nil, "%w", err)
+	_, err = parseRope(o.RopeScaling)
+	check(err == nil, "%w", err)
+	for _, t := range []string{o.CacheTypeK, o.CacheTypeV} {
+		_, err := parseCacheType(t)
+		check(err == nil, "%w", err)
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%w: %w", ErrRequest, errors.Join(faults...))
+	}
+	return nil
+}
+
+func parseFlash(s string) (llama.FlashAttention, error) {
+	switch strings.ToLower(s) {
+	case "", "auto":
+		return llama.FlashAuto, nil
+	case "on", "1", "true":
+		return llama.FlashOn, nil
+	case "off", "0", "false":
+		return llama.FlashOff, nil
+	}
+	return 0, fmt.Errorf("flash attention %q: must be auto, on or off", s)
+}
+
+func parseRope(s string) (llama.RopeScaling, error) {
+	switch s {
+	case "":
+		return llama.RopeFromModel, nil
+	case "none":
+		return llama.RopeNone, nil
+	case "linear":
+		return llama.RopeLinear, nil
+	case "yarn":
+		return llama.RopeYaRN, nil
+	}
+	return 0, fmt.Errorf("RoPE scaling %q: must be none, linear or yarn", s)
+}
+
+// cacheTypes are those that llama.cpp's own tools accept.
+var cacheTypes = []string{"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"}
+
+func parseCacheType(s string) (llama.TensorType, error) {
+	if s == "" {
+		s = "f16"
+	}
+	for _, t := range cacheTypes {
+		if t == s {
+			return llama.ParseTensorType(s)
+		}
+	}
+	return 0, fmt.Errorf("KV-cache type %q: must be one of %s", s, strings.Join(cacheTypes, ", "))
+}
+
+// contextParams fills in the defaults for a model.
+func (o Options) contextParams(m ModelInfo) llama.ContextParams {
+	p := llama.DefaultContextParams()
+	p.Context = o.Context
+	if p.Context == 0 {
+		p.Context = min(m.ContextTrain, defaultContext)
+	}
+	p.Seqs = or(o.Sequences, defaultSeqs)
+	p.UBatch = min(or(o.Batch, defaultBatch), (p.Context+255)/256*256)
+	p.Batch = p.UBatch
+	p.Rows = or(o.Rows, min(p.UBatch, rowMemory/(4*max(m.VocabSize, 1))))
+	p.Rows = min(max(p.Rows, p.Seqs), max(p.UBatch, p.Seqs))
+	p.Threads = or(o.Threads, PhysicalCores())
+	p.ThreadsB = or(o.ThreadsBatch, p.Threads)
+	p.Flash, _ = parseFlash(o.FlashAttention)
+	p.TypeK, _ = parseCacheType(o.CacheTypeK)
+	p.TypeV, _ = parseCacheType(o.CacheTypeV)
+	p.RopeScaling, _ = parseRope(o.RopeScaling)
+	p.RopeFreqBase, p.RopeFreqScale = o.RopeFreqBase, o.RopeFreqScale
+	p.YarnExt = or(o.YarnExtFactor, p.YarnExt)
+	p.YarnAttn = or(o.YarnAttnFactor, p.YarnAttn)
+	p.YarnFast = or(o.YarnBetaFast, p.YarnFast)
+	p.YarnSlow = or(o.YarnBetaSlow, p.YarnSlow)
+	p.YarnOrigContext = o.YarnOrigContext
+	p.OffloadKQV = !o.NoKVOffload
+	p.SWAFull = o.SWAFull
+	return p
+}
+
+// or is v, or the default where v is zero.
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// PhysicalCores is the number of cores that this process may use, siblings
+// counted once: arithmetic on both siblings of a core gains nothing.
+func PhysicalCores() int {
+	return max(1, min(physicalCores(), runtime.GOMAXPROCS(0)))
+}
