@@ -24,3 +24,7 @@ go generate ./...
 
 scripts/notices.sh | diff -u THIRD_PARTY_NOTICES.md - >&2 ||
   fail "THIRD_PARTY_NOTICES.md is not up to date" "make notices"
+
+. third_party/llama.cpp/pin.sh
+grep -q "^const PinnedVersion = \"${LLAMA_VERSION#v}\"" cgo/llama.go ||
+  fail "cgo/llama.go is written against another llama.cpp than $LLAMA_VERSION" "what third_party/llama.cpp/README.md says"

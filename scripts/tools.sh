@@ -73,7 +73,7 @@ install_tools() {
   if [ "$pm" = apt-get ]; then
     command=(env DEBIAN_FRONTEND=noninteractive "${command[@]}")
     as_admin "${command[@]}" </dev/null >/dev/null 2>&1 && return
-    as_admin apt-get update -q </dev/null >&2
+    as_admin apt-get update -qq </dev/null >&2 || return
   fi
   as_admin "${command[@]}" </dev/null >&2
 }
@@ -131,12 +131,9 @@ main() {
   [ $ok = 1 ] || exit 1
   command -v cmake >/dev/null && return
   # ninja is a convenience: cmake uses make without it.
-  if may_install; then
-    install_tools cmake ninja
-  else
-    advise cmake ninja
-    exit 1
-  fi
+  if may_install && install_tools cmake ninja; then return; fi
+  advise cmake ninja
+  exit 1
 }
 
 main; exit
