@@ -43,6 +43,13 @@ type File struct {
 	keys map[string]int
 }
 
+// NewFile returns a file that holds only keys, as if it had been parsed.
+func NewFile(kvs []KV) *File {
+	f := &File{Version: 3, Alignment: DefaultAlignment, KVs: kvs}
+	f.index()
+	return f
+}
+
 // Get returns the value of a key.
 func (f *File) Get(key string) (any, bool) {
 	i, ok := f.keys[key]
