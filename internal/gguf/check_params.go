@@ -242,9 +242,9 @@ func (c *checker) floats() {
 		infinite := math.IsNaN(x) || math.IsInf(x, 0)
 		if strings.HasSuffix(kv.Key, "epsilon") && (infinite || x < 0) ||
 			strings.HasSuffix(kv.Key, "rope.freq_base") && (infinite || x <= 0) {
-			c.fault(ErrAbsurd, hintConvert, "%s is %v", kv.Key, x)
+			c.fault(ErrAbsurd, hintConvert, "%s is %v", clip(kv.Key), x)
 		} else if infinite {
-			c.warn(ErrAbsurd, hintConvert, "%s is %v", kv.Key, x)
+			c.warn(ErrAbsurd, hintConvert, "%s is %v", clip(kv.Key), x)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (c *checker) vocabulary() {
 	case !isText:
 		c.fault(ErrTokenizer, hintConvert, "tokenizer.ggml.model is %s instead of str", describeType(v))
 	case !known:
-		c.fault(ErrTokenizer, "use a model that llama.cpp v0.5.0 knows", "llama.cpp has no tokenizer %q", clip(model))
+		c.fault(ErrTokenizer, "use a model that llama.cpp v0.5.0 knows", "llama.cpp has no tokenizer \"%s\"", clip(model))
 	case isNoVocab(model):
 		c.noVocab()
 	default:
@@ -72,7 +72,7 @@ func (c *checker) tokenTexts(tokens []string) {
 			text = fmt.Sprintf("[EMPTY_%d]", i)
 		}
 		if first, twice := seen[text]; twice {
-			c.fault(ErrDuplicate, hintConvert, "tokens %d and %d are both %q", first, i, clip(text))
+			c.fault(ErrDuplicate, hintConvert, "tokens %d and %d are both \"%s\"", first, i, clip(text))
 			return
 		}
 		seen[text] = i
@@ -141,7 +141,7 @@ func (c *checker) byteTokens(tokens []string, types []int32, kind tokenizer) {
 			return
 		}
 		if len(text) < 3 && kind != rwkv && kind != plamo {
-			c.fault(ErrTokenizer, hintConvert, "token %d is a byte but reads %q instead of <0xXX>", i, clip(text))
+			c.fault(ErrTokenizer, hintConvert, "token %d is a byte but reads \"%s\" instead of <0xXX>", i, clip(text))
 			return
 		}
 	}
@@ -187,7 +187,7 @@ func (c *checker) mergeTexts(list []string) {
 		}
 	}
 	if broken > 0 {
-		c.warn(ErrTokenizer, hintConvert, "%d merges name no pair, the first is number %d, %q", broken, first, clip(list[first]))
+		c.warn(ErrTokenizer, hintConvert, "%d merges name no pair, the first is number %d, \"%s\"", broken, first, clip(list[first]))
 	}
 }
 
@@ -205,6 +205,6 @@ func (c *checker) preTokenizer(kind tokenizer) {
 		return
 	}
 	if kind == pairs && c.f.Text("tokenizer.ggml.model") != "gemma4" && !preTokenizers[name] && name != "" {
-		c.fault(ErrTokenizer, "use a model that llama.cpp v0.5.0 knows", "llama.cpp has no pre-tokenizer %q", clip(name))
+		c.fault(ErrTokenizer, "use a model that llama.cpp v0.5.0 knows", "llama.cpp has no pre-tokenizer \"%s\"", clip(name))
 	}
 }

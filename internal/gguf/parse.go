@@ -159,7 +159,7 @@ func (r *reader) keyValues(f *File, n uint64) {
 	for i := range n {
 		r.what = fmt.Sprintf("key %d", i)
 		kv := KV{Key: r.text()}
-		r.what = fmt.Sprintf("the value of key %q", clip(kv.Key))
+		r.what = fmt.Sprintf("the value of key \"%s\"", clip(kv.Key))
 		kv.Value = r.value(ValueType(r.u32()))
 		if r.err == nil && r.pos > maxMetadata {
 			r.fail(ErrAbsurd, hintDownload, "its metadata exceeds %d bytes", maxMetadata)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -51,13 +52,15 @@ func isSafetensors(head []byte, size int64) bool {
 	return binary.LittleEndian.Uint64(head) <= uint64(size)
 }
 
-// clip shortens a name that came from the file, so that a message stays one line.
+// clip makes a name that came from the file fit for a message: one line, short,
+// nothing that a terminal would act on.
 func clip(s string) string {
 	const most = 80
 	if len(s) > most {
-		return s[:most] + "…"
+		s = s[:most] + "…"
 	}
-	return s
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }
 
 func clipValue(v any) string {
