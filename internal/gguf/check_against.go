@@ -35,16 +35,13 @@ func (c *checker) embedding() {
 		}
 		return
 	}
-	if len(t.Dims) != 2 {
-		c.fault(ErrTensor, hintConvert, "tensor token_embd.weight has %d dimensions instead of 2", len(t.Dims))
-		return
-	}
-	if tokens := c.vocabSize(); tokens >= 0 && t.Dims[1] != tokens {
-		c.fault(ErrTensor, hintConvert, "tensor token_embd.weight has %d rows for %d tokens", t.Dims[1], tokens)
+	columns := rowLength(t)
+	if rows, tokens := t.Elements()/max(1, columns), c.vocabSize(); tokens >= 0 && rows != tokens {
+		c.fault(ErrTensor, hintConvert, "tensor token_embd.weight has %d rows for %d tokens", rows, tokens)
 	}
 	width, ok := c.f.Uint(c.f.ArchKey("embedding_length"))
-	if ok && c.has(uniform) && t.Dims[0] != int64(width) {
-		c.fault(ErrTensor, hintConvert, "tensor token_embd.weight has %d columns; %s is %d", t.Dims[0], c.f.ArchKey("embedding_length"), width)
+	if ok && c.has(uniform) && columns != int64(width) {
+		c.fault(ErrTensor, hintConvert, "tensor token_embd.weight has %d columns; %s is %d", columns, c.f.ArchKey("embedding_length"), width)
 	}
 }
 

@@ -84,25 +84,30 @@ func (c *checker) tensorUse(t *Tensor) {
 	name := t.Name
 	added := strings.HasSuffix(name, "norm.weight") || strings.HasSuffix(name, ".bias")
 	factors := strings.Contains(name, "rope_freqs") || strings.Contains(name, "rope_factors")
-	if (added && len(t.Dims) <= 1 || factors) && t.Type != F32 {
+	switch {
+	case t.Type == Q8_1 || t.Type == Q8_K:
+		// They exist only while ggml computes.
+		c.fault(ErrTensor, hintConvert, "tensor %s is %v, which no file may hold", clip(name), t.Type)
+	case (added && isVector(t) || factors) && t.Type != F32:
 		c.fault(ErrTensor, hintConvert, "tensor %s is %v; it must be f32", clip(name), t.Type)
-	}
-	if isMatrix(name) && len(t.Dims) >= 2 && !layouts[t.Type].weight {
+	case isMatrix(name) && !layouts[t.Type].weight:
 		c.fault(ErrTensor, hintConvert, "tensor %s is %v, which cannot be multiplied with", clip(name), t.Type)
 	}
 }
 
-// isMatrix names the tensors that every architecture multiplies with.
+func isVector(t *Tensor) bool { return t.Elements() == rowLength(t) }
+
+// isMatrix names the tensors that every architecture multiplies with or looks
+// rows up in. Others may hold integers.
 func isMatrix(name string) bool {
-	if i := strings.Index(name, "attn_"); i >= 0 {
-		name = name[i:]
-	} else if i := strings.Index(name, "ffn_"); i >= 0 {
-		name = name[i:]
+	if layer, ok := strings.CutPrefix(name, "blk."); ok {
+		_, name, _ = strings.Cut(layer, ".")
 	}
 	switch name {
-	case "token_embd.weight", "output.weight",
+	case "token_embd.weight", "position_embd.weight", "token_types.weight", "output.weight",
 		"attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_qkv.weight", "attn_output.weight",
-		"ffn_up.weight", "ffn_down.weight", "ffn_gate.weight":
+		"ffn_up.weight", "ffn_down.weight", "ffn_gate.weight", "ffn_gate_inp.weight",
+		"ffn_up_exps.weight", "ffn_down_exps.weight", "ffn_gate_exps.weight":
 		return true
 	}
 	return false

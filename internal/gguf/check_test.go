@@ -162,6 +162,9 @@ func TestCheckStructure(t *testing.T) {
 		{"norm in f16", tensor("x_norm.weight", []int64{4}, gguf.F16), gguf.ErrTensor, "must be f32"},
 		{"factors in f16", tensor("rope_freqs.weight", []int64{4}, gguf.F16), gguf.ErrTensor, "must be f32"},
 		{"matrix of integers", tensor("blk.7.ffn_up.weight", []int64{4, 4}, gguf.I32), gguf.ErrTensor, "cannot be multiplied"},
+		{"positions as integers", tensor("position_embd.weight", []int64{4, 4}, gguf.I32), gguf.ErrTensor, "cannot be multiplied"},
+		{"type of intermediate results", tensor("x", []int64{32}, gguf.Q8_1), gguf.ErrTensor, "no file may hold"},
+		{"norm in f16, as a matrix", tensor("x_norm.weight", []int64{4, 1}, gguf.F16), gguf.ErrTensor, "must be f32"},
 		{"no tensors", func(m *gguf.Model) { m.Tensors = nil }, gguf.ErrVocabOnly, "name a whole model"},
 		{"part of a split", func(m *gguf.Model) {
 			set(m, "split.count", uint16(3))

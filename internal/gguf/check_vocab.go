@@ -61,16 +61,12 @@ func (c *checker) tokens(model string, kind tokenizer) {
 	c.byKind(kind, tokens)
 }
 
-// tokenTexts looks for tokens that are the same to llama.cpp, which aborts on
-// them: it reads a token up to its first zero byte and names empty ones itself.
+// tokenTexts looks for tokens that are the same to llama.cpp, which aborts on them.
 func (c *checker) tokenTexts(tokens []string) {
 	seen := make(map[string]int, len(tokens))
 	invalid := 0
-	for i, text := range tokens {
-		text, _, _ = strings.Cut(text, "\x00")
-		if text == "" {
-			text = fmt.Sprintf("[EMPTY_%d]", i)
-		}
+	for i := range tokens {
+		text := tokenText(tokens, i)
 		if first, twice := seen[text]; twice {
 			c.fault(ErrDuplicate, hintConvert, "tokens %d and %d are both \"%s\"", first, i, clip(text))
 			return
@@ -87,6 +83,16 @@ func (c *checker) tokenTexts(tokens []string) {
 	if invalid > 0 {
 		c.warn(ErrTokenizer, hintConvert, "%d tokens are not valid UTF-8", invalid)
 	}
+}
+
+// tokenText returns the token as llama.cpp will know it: up to its first zero
+// byte; empty ones get a name.
+func tokenText(tokens []string, i int) string {
+	text, _, _ := strings.Cut(tokens[i], "\x00")
+	if text == "" {
+		text = fmt.Sprintf("[EMPTY_%d]", i)
+	}
+	return text
 }
 
 // scores and token types are read up to the number of tokens.
@@ -132,7 +138,7 @@ func (c *checker) asLong(key string, v any, tokens int) bool {
 // byteTokens checks the tokens that stand for one byte, <0xXX>: the tokenizer of
 // BERT has none and aborts on them, the others cut the number out unseen.
 func (c *checker) byteTokens(tokens []string, types []int32, kind tokenizer) {
-	for i, text := range tokens {
+	for i := range tokens {
 		if types[i] != tokenByte {
 			continue
 		}
@@ -140,6 +146,7 @@ func (c *checker) byteTokens(tokens []string, types []int32, kind tokenizer) {
 			c.fault(ErrTokenizer, hintConvert, "token %d is a byte, which a bert tokenizer does not have", i)
 			return
 		}
+		text := tokenText(tokens, i)
 		if len(text) < 3 && kind != rwkv && kind != plamo {
 			c.fault(ErrTokenizer, hintConvert, "token %d is a byte but reads \"%s\" instead of <0xXX>", i, clip(text))
 			return
