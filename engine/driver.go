@@ -127,6 +127,7 @@ func (d *driver) finish(j *job, err error, keep bool) {
 	j.unwatch()
 	j.err = err
 	d.stats.finished.Add(1)
+	d.count()
 	close(j.done)
 }
 

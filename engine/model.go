@@ -36,6 +36,7 @@ type ModelOptions struct {
 	NoMmap      bool      // read the file instead of mapping it
 	Mlock       bool      // keep the weights in RAM
 	CheckValues bool      // verify the values of all weights while loading
+	VocabOnly   bool      // load the vocabulary and no weights
 
 	Adapters []Adapter // LoRA adapters, applied in every context
 
@@ -98,7 +99,7 @@ func (o *ModelOptions) name() string {
 func (o *ModelOptions) params(ctx context.Context) (llama.ModelParams, error) {
 	p := llama.ModelParams{
 		Path: o.Path, Devices: o.Devices, MainGPU: o.MainGPU, TensorSplit: o.TensorSplit,
-		CheckTensors: o.CheckValues, GPULayers: o.GPULayers,
+		CheckTensors: o.CheckValues, GPULayers: o.GPULayers, VocabOnly: o.VocabOnly,
 		Progress: func(f float32) bool {
 			if o.Progress != nil {
 				o.Progress(f)
@@ -140,17 +141,18 @@ func (o *ModelOptions) params(ctx context.Context) (llama.ModelParams, error) {
 	if o.Data != nil {
 		return p, o.useData(&p)
 	}
-	return p, CheckModelFile(o.Path)
+	f, err := gguf.Open(o.Path)
+	if err != nil {
+		return p, err
+	}
+	return p, o.check(f).Err(o.Path)
 }
 
-// CheckModelFile reads the header of a GGUF model file and refuses what
-// llama.cpp would not survive.
-func CheckModelFile(path string) error {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return err
+func (o *ModelOptions) check(f *gguf.File) gguf.Problems {
+	if o.VocabOnly {
+		return gguf.CheckVocab(f)
 	}
-	return gguf.Check(f).Err(path)
+	return gguf.Check(f)
 }
 
 // checkFile refuses a GGUF whose structure is broken; what its keys must be is
@@ -167,7 +169,7 @@ func (o *ModelOptions) useData(p *llama.ModelParams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.name(), err)
 	}
-	if err := gguf.Check(f).Err(o.name()); err != nil {
+	if err := o.check(f).Err(o.name()); err != nil {
 		return err
 	}
 	if p.File, err = memoryFile(o.name(), o.Data); err != nil {
@@ -208,22 +210,6 @@ func (m *Model) ChatTemplate() string { return m.m.ChatTemplate() }
 
 // Meta returns a scalar of the GGUF's metadata as text.
 func (m *Model) Meta(key string) (string, bool) { return m.m.Meta(key) }
-
-// OpenVocab loads only the vocabulary of a GGUF file.
-func OpenVocab(path string) (*Model, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := gguf.CheckVocab(f).Err(path); err != nil {
-		return nil, err
-	}
-	m, err := llama.Open(llama.ModelParams{Path: path, VocabOnly: true})
-	if err != nil {
-		return nil, fmt.Errorf("load the vocabulary of %s: %w", path, err)
-	}
-	return &Model{name: filepath.Base(path), m: m, vocab: newVocab(m.Vocab())}, nil
-}
 
 // unlinkedFile is a file without a name: a temporary one, removed at once.
 func unlinkedFile(data []byte) (*os.File, error) {
