@@ -14,6 +14,7 @@ func (c *checker) against() {
 	c.embedding()
 	if c.has(uniform) {
 		c.layersPresent()
+		c.attentionShapes()
 	}
 }
 
@@ -55,6 +56,69 @@ func (c *checker) vocabSize() int64 {
 		return int64(len(tokens))
 	}
 	return -1
+}
+
+// attentionShapes compares the matrices of attention with the heads: where they
+// differ, some architectures would cut the result beyond its end, and abort.
+func (c *checker) attentionShapes() {
+	h, ok := c.headShape()
+	if !ok {
+		return
+	}
+	for _, f := range append([]*File{c.f}, c.others...) {
+		for i := range f.Tensors {
+			t := &f.Tensors[i]
+			if want, axis := h.wants(t.Name); want != 0 && axis < len(t.Dims) && t.Dims[axis] != want {
+				c.fault(ErrTensor, hintConvert, "tensor %s is %v; the heads need %d there", clip(t.Name), t.Dims, want)
+				return
+			}
+		}
+	}
+}
+
+// headShape is the number of heads and the widths of one.
+type headShape struct{ heads, kv, key, value int64 }
+
+// headShape reads the heads of the first layer, as all layers have them.
+func (c *checker) headShape() (h headShape, ok bool) {
+	heads, kv := c.f.layerMax("attention.head_count"), c.f.layerMax("attention.head_count_kv")
+	width := c.f.layerMax("embedding_length")
+	if heads == 0 || heads > maxHeads || kv > maxHeads || width > maxWidth {
+		return h, false
+	}
+	if !c.f.Has(c.f.ArchKey("attention.head_count_kv")) {
+		kv = heads
+	}
+	h = headShape{int64(heads), int64(kv), int64(width / heads), int64(width / heads)}
+	if k, given := c.f.Uint(c.f.ArchKey("attention.key_length")); given {
+		h.key = int64(min(k, maxWidth))
+	}
+	if v, given := c.f.Uint(c.f.ArchKey("attention.value_length")); given {
+		h.value = int64(min(v, maxWidth))
+	}
+	return h, true
+}
+
+// wants returns the size that a tensor must have on an axis; 0 for any.
+func (h headShape) wants(name string) (size int64, axis int) {
+	layer, ok := strings.CutPrefix(name, "blk.")
+	if !ok {
+		return 0, 0
+	}
+	_, name, _ = strings.Cut(layer, ".")
+	switch name {
+	case "attn_q.weight":
+		return h.key * h.heads, 1
+	case "attn_k.weight":
+		return h.key * h.kv, 1
+	case "attn_v.weight":
+		return h.value * h.kv, 1
+	case "attn_qkv.weight":
+		return h.key*(h.heads+h.kv) + h.value*h.kv, 1
+	case "attn_output.weight":
+		return h.value * h.heads, 0
+	}
+	return 0, 0
 }
 
 // layersPresent looks for at least one tensor of each layer.

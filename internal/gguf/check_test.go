@@ -76,6 +76,11 @@ func TestCheckParameters(t *testing.T) {
 		{"keys unlike values", key("llama.attention.value_length", uint32(16)), gguf.ErrKey, "needs them equal"},
 		{"partial rotation", key("llama.rope.dimension_count", uint32(4)), gguf.ErrKey, "width of a head, 8"},
 		{"rotation of 2^31", key("llama.rope.dimension_count", uint32(1<<31)), gguf.ErrAbsurd, "dimension_count"},
+		{"heads wider than the matrices", func(m *gguf.Model) {
+			for _, name := range []string{"attention.key_length", "attention.value_length", "rope.dimension_count"} {
+				set(m, "llama."+name, uint32(16))
+			}
+		}, gguf.ErrTensor, "attn_q.weight is [32 32]; the heads need 64 there"},
 		{"experts used of none", key("llama.expert_used_count", uint32(2)), gguf.ErrKey, "2 experts are used of 0"},
 		{"experts of which none", key("llama.expert_count", uint32(8)), gguf.ErrKey, "expert_used_count is missing"},
 		{"2000 experts", key("llama.expert_count", uint32(2000)), gguf.ErrAbsurd, "2000"},
