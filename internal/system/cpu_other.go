@@ -1,0 +1,7 @@
+//go:build !amd64 && !arm64
+
+package system
+
+var portable []string
+
+var known map[string]func() bool
