@@ -14,4 +14,9 @@ var (
 	//
 	//go:embed THIRD_PARTY_NOTICES.md
 	ThirdPartyNotices string
+
+	// ModelNotice says what the built-in model was made from, and under which licences.
+	//
+	//go:embed models/NOTICE
+	ModelNotice string
 )
