@@ -37,7 +37,7 @@ llama=third_party/llama.cpp
 section "llama.cpp and ggml, $LLAMA_VERSION" "$llama/dist/licenses/llama.cpp.txt"
 section "llamafile's matrix multiplication, inside ggml" "$llama/dist/licenses/llamafile-sgemm.txt"
 section "YaRN's rotary position scaling, inside ggml" third_party/licenses/yarn.txt
-section "Go: its standard library, and the text that the built-in models learned from" third_party/licenses/go.txt
+section "Go's standard library" third_party/licenses/go.txt
 section "GPT-2's vocabulary, from llama.cpp's models" third_party/licenses/gpt-2-vocabulary.txt
 
 modules | while read -r module dir; do
