@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	llama "axon/cgo"
+	"axon/internal/doctor"
 )
 
 func devicesCommand() *cli.Command {
@@ -19,16 +20,6 @@ func devicesCommand() *cli.Command {
 	}
 }
 
-// deviceRow is a device as JSON shows it.
-type deviceRow struct {
-	Name        string `json:"name"`
-	Type        string `json:"type"`
-	Backend     string `json:"backend"`
-	Description string `json:"description"`
-	Free        uint64 `json:"free_bytes"`
-	Total       uint64 `json:"total_bytes"`
-}
-
 func listDevices(c *cli.Context) error {
 	if c.Args().Present() {
 		return usageError("axon devices takes no argument")
@@ -36,7 +27,7 @@ func listDevices(c *cli.Context) error {
 	if err := llama.Init(); err != nil {
 		return err
 	}
-	rows := deviceRows(llama.Devices())
+	rows := doctor.Devices()
 	if c.Bool("json") {
 		return writeIndented(c, rows)
 	}
@@ -46,12 +37,4 @@ func listDevices(c *cli.Context) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Type, d.Backend, knownSize(d.Free), knownSize(d.Total), d.Description)
 	}
 	return w.Flush()
-}
-
-func deviceRows(devices []llama.Device) []deviceRow {
-	rows := make([]deviceRow, 0, len(devices))
-	for _, d := range devices {
-		rows = append(rows, deviceRow{d.Name, d.Type.String(), d.Backend, d.Description, d.Free, d.Total})
-	}
-	return rows
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	llama "axon/cgo"
 	"axon/engine"
 	"axon/internal/gguf"
 )
@@ -105,11 +104,17 @@ func optionalBool(f *gguf.File, name string) *bool {
 
 // loadedReport is what only a loaded model tells.
 type loadedReport struct {
-	Description string         `json:"description"`
-	Devices     []string       `json:"devices"`
-	Context     int            `json:"context"`
-	Threads     int            `json:"threads"`
-	Memory      []llama.Memory `json:"memory"`
+	Context int         `json:"context"`
+	Threads int         `json:"threads"`
+	Memory  []memoryRow `json:"memory"`
+}
+
+// memoryRow is the native memory in one kind of buffer, in bytes.
+type memoryRow struct {
+	Buffer  string `json:"buffer"`
+	Model   uint64 `json:"model"`
+	Context uint64 `json:"context"` // KV cache and outputs
+	Compute uint64 `json:"compute"`
 }
 
 func loadAndDescribe(c *cli.Context) (*loadedReport, error) {
@@ -123,13 +128,9 @@ func loadAndDescribe(c *cli.Context) (*loadedReport, error) {
 		return nil, err
 	}
 	defer func() { _ = e.Close() }()
-	r := &loadedReport{
-		Description: m.Info().Description, Context: e.Limits().Context, Threads: e.Limits().Threads, Memory: e.Memory(),
-	}
-	for _, m := range r.Memory {
-		if m.Model > 0 {
-			r.Devices = append(r.Devices, m.Buffer)
-		}
+	r := &loadedReport{Context: e.Limits().Context, Threads: e.Limits().Threads}
+	for _, m := range e.Memory() {
+		r.Memory = append(r.Memory, memoryRow{m.Buffer, m.Model, m.Context, m.Compute})
 	}
 	return r, nil
 }
@@ -213,11 +214,11 @@ func (r *modelReport) problems() string {
 }
 
 func (r *loadedReport) print(out io.Writer) error {
-	fmt.Fprintf(out, "\nloaded: %s; %d tokens of context, %s\n\n", r.Description, r.Context, plural(r.Threads, "thread"))
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "MEMORY IN\tMODEL\tCONTEXT\tCOMPUTE\t")
+	fmt.Fprintf(out, "\nloaded for %d tokens of context and %s; native memory by device:\n\n", r.Context, plural(r.Threads, "thread"))
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "DEVICE\tMODEL\tCONTEXT\tCOMPUTE")
 	for _, m := range r.Memory {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", m.Buffer, knownSize(m.Model), knownSize(m.Context), knownSize(m.Compute))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Buffer, knownSize(m.Model), knownSize(m.Context), knownSize(m.Compute))
 	}
 	return w.Flush()
 }
