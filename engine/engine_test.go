@@ -32,8 +32,13 @@ func openModel(t testing.TB) *engine.Model {
 	return m
 }
 
+// newEngine makes an engine that computes on one thread unless told otherwise:
+// ggml's barriers collapse when other packages' tests want the same cores.
 func newEngine(t testing.TB, o engine.Options) *engine.Engine {
 	t.Helper()
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
 	e, err := engine.New(openModel(t), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -119,7 +124,7 @@ func TestAGenerationIsTheSameAloneAndInCompany(t *testing.T) {
 func TestRowsAgreeWhateverTheBatch(t *testing.T) {
 	text := strings.Repeat("Reader is the interface that wraps the basic Read method. ", 8)
 	var want map[int][]float32
-	for _, o := range []engine.Options{{}, {Batch: 32}, {Rows: 16}, {Batch: 7, Sequences: 2}, {Threads: 1}} {
+	for _, o := range []engine.Options{{}, {Batch: 32}, {Rows: 16}, {Batch: 7, Sequences: 2}, {Threads: 2}, {FlashAttention: "off"}} {
 		e := newEngine(t, o)
 		got := rows(t, e.Distributions, engine.RowsRequest{Tokens: tokenize(t, e, text)})
 		if want == nil {
