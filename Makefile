@@ -44,6 +44,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS = -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Llama=$(call built,version) \
 	-X $(INFO).Ggml=$(call built,ggml) -X $(INFO).Backend=$(BACKEND) -X $(INFO).Key=$(call built,key)
 
+# What "make run" continues: the built-in model has read Go's documentation.
 PROMPT ?= Package sort provides
 
 .PHONY: help
@@ -53,7 +54,7 @@ help: ## Show this help
 
 .PHONY: run
 run: build ## Build all that is needed and generate text with the built-in model
-	bin/axon generate "$(PROMPT)"
+	bin/axon generate --echo --n-predict 96 --temp 0.6 --repeat-penalty 1.1 --seed 2 "$(PROMPT)"
 
 .PHONY: build
 build: llama ## Build bin/axon, one self-contained binary
@@ -97,7 +98,7 @@ peers: tools ## Build llama.cpp's own programs from the same source into bin/pee
 
 .PHONY: bench
 bench: build peers ## Compare the engine's speed with llama-bench, side by side
-	bin/axon bench engine --peer bin/peers/llama-bench
+	bin/axon bench engine --peer auto
 
 .PHONY: llama
 llama: tools
