@@ -67,33 +67,28 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// quantizeTo writes beside out and renames at the end, so that out never holds
-// half a model.
+// quantizeTo writes into a folder beside out and moves the file to its place at
+// the end, so that out never holds half a model. A folder, because llama.cpp
+// may come to open the file only after an interrupt has removed it.
 func quantizeTo(c *cli.Context, in, out string, f *gguf.File, t gguf.FileType) error {
 	expected := quantizedBytes(f, t)
 	if err := checkDisk(out, expected); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".*.part")
+	dir, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".*.part")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	// CreateTemp made it private; a model is an ordinary file.
-	if err := tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	p := llama.QuantizeParams{Type: t.String(), Threads: c.Int("threads"), Requant: c.Bool("allow-requantize"), Pure: c.Bool("pure")}
 	if p.Threads == 0 {
 		p.Threads = engine.PhysicalCores()
 	}
-	if err := quantizeFile(c.Context, in, tmp.Name(), p, expected); err != nil {
+	tmp := filepath.Join(dir, filepath.Base(out))
+	if err := quantizeFile(c.Context, in, tmp, p, expected); err != nil {
 		return fmt.Errorf("quantise %s to %v: %w", in, t, err)
 	}
-	if err := os.Rename(tmp.Name(), out); err != nil {
+	if err := os.Rename(tmp, out); err != nil {
 		return err
 	}
 	return printQuantized(c, out, f)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -16,9 +17,8 @@ import (
 
 func modelSynthCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "synth",
-		Usage:     "write a model of a given shape with random weights",
-		ArgsUsage: " ",
+		Name:  "synth",
+		Usage: "write a model of a given shape with random weights",
 		Description: "For measuring speed: it is as large and as fast as a trained model of its shape;\n" +
 			"what it says is noise. The same shape, vocabulary and seed give the same bytes on\n" +
 			"every machine. Flags for the shape override those of the preset.\n\n" +
@@ -32,7 +32,7 @@ func modelSynthCommand() *cli.Command {
 func synthFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "preset", Aliases: []string{"p"}, Usage: "`SHAPE`: " + strings.Join(synth.PresetNames(), ", ")},
-		&cli.StringFlag{Name: "type", Aliases: []string{"q"}, Usage: "quantisation: " + strings.Join(synth.FileTypeNames(), ", "), Value: "q4_0"},
+		&cli.StringFlag{Name: "type", Aliases: []string{"q"}, Usage: "quantisation, as in f16, q8_0, q4_0, q4_k_m", Value: "q4_0"},
 		&cli.Uint64Flag{Name: "seed", Aliases: []string{"s"}, Usage: "chooses the weights"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`", TakesFile: true},
 		&cli.BoolFlag{Name: "force", Usage: "overwrite FILE"},
@@ -87,7 +87,7 @@ func synthSpec(c *cli.Context) (synth.Spec, error) {
 	}
 	spec.Seed = c.Uint64("seed")
 	var err error
-	if spec.Type, err = gguf.ParseFileType(c.String("type")); err != nil {
+	if spec.Type, err = synthType(c.String("type")); err != nil {
 		return spec, err
 	}
 	name := preset.Vocab
@@ -104,6 +104,14 @@ func synthSpec(c *cli.Context) (synth.Spec, error) {
 		return spec, cli.Exit(err, exitUsage)
 	}
 	return spec, nil
+}
+
+func synthType(name string) (gguf.FileType, error) {
+	t, err := gguf.ParseFileType(name)
+	if err == nil && !slices.Contains(synth.FileTypeNames(), t.String()) {
+		err = fmt.Errorf("%v cannot be made of random weights; choose one of %s", t, strings.Join(synth.FileTypeNames(), " "))
+	}
+	return t, err
 }
 
 // overrideShape takes over the flags that were given, and tells whether any was.
