@@ -157,9 +157,16 @@ func printSelfTest(w io.Writer, t *doctor.SelfTest) {
 	fmt.Fprintln(w, "self-test")
 	line(w, "text", quoteControls(firstLine(t.Text)))
 	for i, timing := range t.Timing {
-		line(w, firstOnly(i, "speed"), fmt.Sprintf("%s: %.2f ms a token", plural(timing.Threads, "thread"), timing.Step))
+		line(w, firstOnly(i, "speed"), fmt.Sprintf("%s, %s: %.2f ms a token", where(timing.GPU), plural(timing.Threads, "thread"), timing.Step))
 	}
 	line(w, "took", fmt.Sprintf("%.1f s", t.Took))
+}
+
+func where(gpu bool) string {
+	if gpu {
+		return "GPU"
+	}
+	return "CPU"
 }
 
 func firstLine(s string) string {

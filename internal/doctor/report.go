@@ -29,7 +29,7 @@ type Built struct {
 	GGMLPin  string   `json:"ggml_pinned,omitempty"` // empty when the Makefile did not build it
 	Backend  string   `json:"backend,omitempty"`
 	Key      string   `json:"key,omitempty"`
-	Features []string `json:"instruction_sets"`                   // that the native code was compiled for
+	Features []string `json:"compiled_with"`                      // that the native code was compiled for
 	Missing  []string `json:"missing_instruction_sets,omitempty"` // those of them that the CPU lacks
 }
 
@@ -106,7 +106,7 @@ func Run(ctx context.Context, o Options) *Report {
 	r.use(o)
 	r.checkAll(o)
 	if o.Test != nil && r.Faults() == 0 {
-		r.selfTest(ctx, o.Test)
+		r.selfTest(ctx, o)
 	}
 	return r
 }

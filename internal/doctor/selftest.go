@@ -16,7 +16,7 @@ const (
 	testRounds = 5
 	// testTime bounds the comparison of thread counts: where barriers explode, a
 	// step can take a hundred times as long.
-	testTime = 2500 * time.Millisecond
+	testTime = 2 * time.Second
 	// busy is how many times slower a step must be with all cores than with one
 	// less before the machine counts as busy. On an idle one the ratio is below 1.2.
 	busy = 1.5
@@ -29,17 +29,25 @@ type SelfTest struct {
 	Timing []Timing `json:"timing"`
 }
 
-// Timing is the speed with a number of threads.
+// Timing is the speed of one way to run the model.
 type Timing struct {
+	GPU     bool    `json:"gpu"` // all layers on the GPUs; otherwise on the CPU only
 	Threads int     `json:"threads"`
 	Step    float64 `json:"milliseconds_per_token"` // median over the rounds
 }
 
-// selfTest generates a few tokens, and measures them with all the threads that
-// will be used against one less, in turns, under the load that there is.
-func (r *Report) selfTest(ctx context.Context, model []byte) {
+// selfTest generates a few tokens on the CPU, and measures them with all the
+// threads that will be used against one less, in turns, under the load that
+// there is; then on the GPUs, if they are to be used.
+func (r *Report) selfTest(ctx context.Context, o Options) {
 	begun := time.Now()
-	t, err := runSelfTest(ctx, model, r.Used.Threads)
+	onCPU := engine.ModelOptions{Data: o.Test, Name: "built-in model", CPUOnly: true}
+	t := &SelfTest{}
+	err := t.measure(ctx, onCPU, r.Used.Threads, max(1, r.Used.Threads-1))
+	if err == nil && r.hasGPU() && !o.Model.CPUOnly {
+		onGPU := engine.ModelOptions{Data: o.Test, Name: "built-in model", Devices: o.Model.Devices}
+		err = t.measure(ctx, onGPU, r.Used.Threads, r.Used.Threads)
+	}
 	if ctx.Err() != nil {
 		return
 	}
@@ -55,7 +63,7 @@ func (r *Report) selfTest(ctx context.Context, model []byte) {
 // checkBarriers warns when all cores are slower than all but one: each of the
 // hundred steps of a token then waits for the thread that lost its core.
 func (r *Report) checkBarriers() {
-	if len(r.SelfTest.Timing) < 2 {
+	if len(r.SelfTest.Timing) < 2 || r.SelfTest.Timing[1].GPU {
 		return
 	}
 	all, fewer := r.SelfTest.Timing[0], r.SelfTest.Timing[1]
@@ -81,31 +89,33 @@ type runner struct {
 	text    string
 }
 
-func runSelfTest(ctx context.Context, model []byte, most int) (*SelfTest, error) {
-	m, err := engine.OpenModel(ctx, engine.ModelOptions{Data: model, Name: "built-in model", CPUOnly: true})
+// measure runs the model with each number of threads from most to least.
+func (t *SelfTest) measure(ctx context.Context, o engine.ModelOptions, most, least int) error {
+	m, err := engine.OpenModel(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = m.Close() }()
-	runners, err := newRunners(m, most)
+	runners, err := newRunners(m, most, least)
 	defer closeAll(runners)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := compare(ctx, m, runners); err != nil {
-		return nil, err
+		return err
 	}
-	t := &SelfTest{Text: testPrompt + runners[len(runners)-1].text}
+	if t.Text == "" {
+		t.Text = testPrompt + runners[len(runners)-1].text
+	}
 	for _, r := range runners {
-		t.Timing = append(t.Timing, Timing{r.threads, median(r.steps)})
+		t.Timing = append(t.Timing, Timing{!o.CPUOnly, r.threads, median(r.steps)})
 	}
-	return t, nil
+	return nil
 }
 
-// newRunners makes an engine for all threads and one for one less.
-func newRunners(m *engine.Model, most int) ([]*runner, error) {
+func newRunners(m *engine.Model, most, least int) ([]*runner, error) {
 	var list []*runner
-	for n := most; n >= 1 && n > most-2; n-- {
+	for n := most; n >= least; n-- {
 		e, err := engine.New(m, engine.Options{Threads: n, Context: 256, Sequences: 1, Batch: 64})
 		if err != nil {
 			return list, err
