@@ -114,7 +114,7 @@ func (m *Model) layOut() (offsets []uint64, total int64, err error) {
 	}
 	for _, t := range m.Tensors {
 		size, ok := tensorBytes(t.Type, t.Dims)
-		if !ok || t.Dims[0]%t.Type.Block() != 0 {
+		if !ok || len(t.Dims) == 0 || len(t.Dims) > maxDims || t.Dims[0]%t.Type.Block() != 0 {
 			return nil, 0, fmt.Errorf("%w: %s cannot be %v of %v", ErrTensor, t.Name, t.Dims, t.Type)
 		}
 		offsets = append(offsets, uint64(total))

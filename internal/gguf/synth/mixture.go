@@ -50,14 +50,10 @@ func (m mixture) wanted(t tensor, base gguf.Type) gguf.Type {
 		if base == gguf.TQ1_0 || base == gguf.TQ2_0 || base == gguf.Q2_0 {
 			return gguf.Q4_K
 		}
-	case "attn_v":
+	case "attn_v", "attn_qkv":
 		return m.values(t.layer, base)
-	case "attn_qkv":
-		return pick(base, m.spec.Type, map[string]gguf.Type{
-			"q3_k_m": gguf.Q4_K, "q3_k_l": gguf.Q4_K, "q4_k_m": gguf.Q5_K, "q5_k_m": gguf.Q6_K})
 	case "attn_output":
-		return pick(base, m.spec.Type, map[string]gguf.Type{
-			"q2_k": gguf.Q3_K, "q3_k_m": gguf.Q4_K, "q3_k_l": gguf.Q5_K})
+		return m.attentionOutput(base)
 	case "ffn_down":
 		return m.down(t.layer, base)
 	}
@@ -88,6 +84,18 @@ func (m mixture) values(layer int, base gguf.Type) gguf.Type {
 		return either(m.sensitive(layer), gguf.Q6_K, base)
 	case "iq4_nl", "iq4_xs":
 		return either(grouped, gguf.Q5_K, base)
+	}
+	return base
+}
+
+func (m mixture) attentionOutput(base gguf.Type) gguf.Type {
+	switch m.spec.Type.String() {
+	case "q2_k":
+		return gguf.Q3_K
+	case "q3_k_m":
+		return gguf.Q4_K
+	case "q3_k_l":
+		return gguf.Q5_K
 	}
 	return base
 }
@@ -128,13 +136,6 @@ func (m mixture) fit(t gguf.Type, columns int64) gguf.Type {
 		return next
 	}
 	return gguf.F16
-}
-
-func pick(base gguf.Type, ft gguf.FileType, by map[string]gguf.Type) gguf.Type {
-	if t, ok := by[ft.String()]; ok {
-		return t
-	}
-	return base
 }
 
 func either(yes bool, a, b gguf.Type) gguf.Type {
