@@ -1,0 +1,16 @@
+// Package bench measures how fast models run, ours beside others.
+//
+// Start reading at Test (test.go), which names what is measured as llama-bench
+// does, then Run (run.go), which lets two Runners take turns. A Runner is our
+// engine (ours.go) or a program of llama.cpp's (peer.go): LlamaBench for one
+// generation at a time, BatchedBench for several at once. What comes out is a
+// Row (row.go), and a Printer (print.go) writes rows as md, csv, json or jsonl.
+//
+// The engine is measured from outside, by the requests that any caller would
+// send: a prompt is one Distributions for its last position, a generation is
+// one greedy Generate. Tokenising and loading are not counted, as llama-bench
+// does not count them; picking each token and handing it over are, though
+// llama-bench does neither.
+//
+// The package reads no flags and prints to no terminal of its own choosing.
+package bench
