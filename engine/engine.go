@@ -52,7 +52,7 @@ func New(m *Model, o Options) (*Engine, error) {
 	defer func() { _ = pool.Close() }() // the context keeps it
 	ctx, err := llama.NewContext(m.m, pool, p)
 	if err != nil {
-		return nil, fmt.Errorf("context of %d tokens for %s: %w", p.Context, m.name, err)
+		return nil, fmt.Errorf("no context of %d tokens for %s: lower --ctx-size, or store it smaller with --cache-type-k q8_0 --cache-type-v q8_0: %w", p.Context, m.name, err)
 	}
 	if err := ctx.SetAdapters(m.adapters, m.scales); err != nil {
 		_ = ctx.Close()
