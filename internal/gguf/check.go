@@ -18,6 +18,7 @@ func Check(f *File) Problems {
 	}
 	c.tensors()
 	if c.architecture() {
+		c.scalars()
 		c.parameters()
 		c.vocabulary()
 		c.against()
