@@ -29,7 +29,11 @@ CGO_ENV = CGO_CFLAGS='-O2 -DAXON_LLAMA_KEY="$(call built,key)" $(CGO_CFLAGS)' \
 	CGO_CXXFLAGS='-O2 -DAXON_LLAMA_KEY="$(call built,key)" $(CGO_CXXFLAGS)' \
 	CGO_LDFLAGS='$(LDFLAGS_$(BACKEND)) $(CGO_LDFLAGS)' \
 	GOFLAGS='$(strip $(GOFLAGS) -trimpath $(TAGS))'
-GO = env $(CGO_ENV) go
+
+# go runs the go command in that environment, and shows the command without it.
+go = @echo "go $(1)"; env $(CGO_ENV) go $(1)
+# script does the same for one of our scripts.
+script = @echo "scripts/$(1)"; env $(CGO_ENV) scripts/$(1)
 
 CUDA_HOME ?= /usr/local/cuda
 LDFLAGS_cuda := -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib64/stubs
@@ -59,37 +63,38 @@ run: build ## Build all that is needed and generate text with the built-in model
 .PHONY: build
 build: llama ## Build bin/axon, one self-contained binary
 	@mkdir -p bin
-	$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/axon ./cmd/axon
+	@echo "go build -o bin/axon ./cmd/axon"
+	@env $(CGO_ENV) go build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/axon ./cmd/axon
 	@ln -sfn ../$(LLAMA)/dist/models bin/vocab
 
 .PHONY: test
 test: llama ## Build all that is needed, vet, and run all tests
-	$(GO) vet ./...
-	$(GO) test ./...
+	$(call go,vet ./...)
+	$(call go,test ./...)
 
 .PHONY: race
 race: llama ## Run all tests under the race detector
-	$(GO) test -race -timeout 30m ./...
+	$(call go,test -race -timeout 30m ./...)
 
 .PHONY: cgocheck
 cgocheck: llama ## Run the tests around C with pointer checks and a garbage collector that never rests
-	$(GO) test -count=1 -timeout 30m -exec 'env GODEBUG=cgocheck=1 GOGC=1' ./cgo/... ./engine/...
+	$(call go,test -count=1 -timeout 30m -exec 'env GODEBUG=cgocheck=1 GOGC=1' ./cgo/... ./engine/...)
 
 .PHONY: fuzz
 fuzz: llama ## Try each fuzz target FUZZTIME times
-	$(CGO_ENV) scripts/fuzz.sh
+	$(call script,fuzz.sh)
 
 .PHONY: lint
 lint: llama ## Run golangci-lint as .golangci.yml says, and shellcheck where there is one
-	$(CGO_ENV) scripts/lint.sh $(GOLANGCI_LINT)
+	$(call script,lint.sh $(GOLANGCI_LINT))
 
 .PHONY: generate-check
 generate-check: llama ## Check that formatted, generated and required files are up to date
-	$(CGO_ENV) scripts/generate-check.sh
+	$(call script,generate-check.sh)
 
 .PHONY: notices
 notices: llama ## Collect the licences of everything that is linked into THIRD_PARTY_NOTICES.md
-	$(CGO_ENV) scripts/notices.sh >THIRD_PARTY_NOTICES.new
+	@env $(CGO_ENV) scripts/notices.sh >THIRD_PARTY_NOTICES.new
 	@mv THIRD_PARTY_NOTICES.new THIRD_PARTY_NOTICES.md
 
 .PHONY: peers
