@@ -14,9 +14,10 @@ const bashCompletion = `# bash completion of axon; to have it always:
 #   axon completion bash > ~/.local/share/bash-completion/completions/axon
 _axon() {
   local cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]:0:COMP_CWORD}") found
-  if [[ $cur == -* ]]; then
-    words+=("$cur")
-  fi
+  case $cur in
+    --) words+=(-) ;; # would end the flags
+    -*) words+=("$cur") ;;
+  esac
   found=$("${words[@]}" --generate-bash-completion 2>/dev/null) || return 0
   local IFS=$'\n'
   COMPREPLY=($(compgen -W "$found" -- "$cur"))
@@ -30,9 +31,10 @@ const zshCompletion = `#compdef axon
 _axon() {
   local -a found asked
   asked=("${(@)words[1,CURRENT-1]}")
-  if [[ $words[CURRENT] == -* ]]; then
-    asked+=("$words[CURRENT]")
-  fi
+  case $words[CURRENT] in
+    --) asked+=(-) ;; # would end the flags
+    -*) asked+=("$words[CURRENT]") ;;
+  esac
   found=("${(@f)$("${asked[@]}" --generate-bash-completion 2>/dev/null)}")
   if [[ -n $found[1] ]]; then
     _describe 'axon' found
@@ -69,7 +71,7 @@ func printCompletion(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usageError("axon completion takes one argument: bash, zsh or fish")
 	}
-	script, err := completionScript(c.App, c.Args().First())
+	script, err := completionScript(c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -77,14 +79,16 @@ func printCompletion(c *cli.Context) error {
 	return err
 }
 
-func completionScript(app *cli.App, shell string) (string, error) {
+func completionScript(shell string) (string, error) {
 	switch strings.ToLower(shell) {
 	case "bash":
 		return bashCompletion, nil
 	case "zsh":
 		return zshCompletion, nil
 	case "fish":
-		script, err := app.ToFishCompletion()
+		// Of a fresh app: one that runs carries the library's help command, which
+		// can come to contain itself, and then this would never end.
+		script, err := newApp().ToFishCompletion()
 		return fishHead + script, err
 	}
 	return "", usageError("there is no completion for %q: choose bash, zsh or fish", shell)

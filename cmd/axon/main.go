@@ -117,6 +117,7 @@ func newApp() *cli.App {
 // prepare gives a command and those below it what all have in common.
 func prepare(c *cli.Command) {
 	c.OnUsageError = onUsageError
+	c.HideHelpCommand = len(c.Subcommands) == 0 // "help" may be a text to work on; --help remains
 	for _, sub := range c.Subcommands {
 		prepare(sub)
 	}
