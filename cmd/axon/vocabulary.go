@@ -51,8 +51,8 @@ func openVocabularyFile(path string) (*gguf.File, error) {
 func vocabularyDirs() []string {
 	var dirs []string
 	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
+		if target, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = target
 		}
 		dirs = append(dirs, filepath.Join(filepath.Dir(exe), "vocab"))
 	}

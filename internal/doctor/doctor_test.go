@@ -34,11 +34,11 @@ func TestRunIsQuickAndFindsNothingFatalHere(t *testing.T) {
 	}
 }
 
-func TestTheSelfTestComparesAllThreadsWithOneLess(t *testing.T) {
+func TestTheSelfTestComparesAllThreadsWithFewer(t *testing.T) {
 	s := &SelfTest{}
 	o := builtIn()
 	o.CPUOnly = true
-	require.NoError(t, s.measure(t.Context(), o, 2, 1))
+	require.NoError(t, s.measure(t.Context(), o, threadCounts(2)))
 	require.Len(t, s.Timing, 2)
 	require.Equal(t, 2, s.Timing[0].Threads)
 	require.Equal(t, 1, s.Timing[1].Threads)
@@ -122,12 +122,20 @@ func TestBarriers(t *testing.T) {
 	}{
 		{[]Timing{{false, 4, 1.0}, {false, 3, 1.1}}, false},
 		{[]Timing{{false, 4, 9.0}, {false, 3, 1.1}}, true},
+		{[]Timing{{false, 8, 3.0}, {false, 7, 2.9}, {false, 4, 1.0}}, false},
+		{[]Timing{{false, 8, 9.0}, {false, 7, 8.0}, {false, 4, 1.0}}, true},
 		{[]Timing{{false, 1, 9.0}}, false},
 		{[]Timing{{false, 1, 9.0}, {true, 1, 1.0}}, false},
 	} {
 		r := &Report{SelfTest: &SelfTest{Timing: c.timing}}
 		r.checkBarriers()
 		require.Equal(t, c.busy, len(r.Problems) == 1, "%+v", c.timing)
+	}
+}
+
+func TestThreadCounts(t *testing.T) {
+	for n, want := range map[int][]int{1: {1}, 2: {2, 1}, 3: {3, 2, 1}, 4: {4, 3, 2}, 16: {16, 15, 8}} {
+		require.Equal(t, want, threadCounts(n))
 	}
 }
 

@@ -17,9 +17,11 @@ const (
 	// testTime bounds the comparison of thread counts: where barriers explode, a
 	// step can take a hundred times as long.
 	testTime = 2 * time.Second
-	// busy is how many times slower a step must be with all cores than with one
-	// less before the machine counts as busy. On an idle one the ratio is below 1.2.
-	busy = 1.5
+	// Steps must not become slower by more than this with one thread more, or
+	// with twice as many: a small model gains little from many threads, but only
+	// where cores are taken away does it lose so much.
+	slowerThanOneLess = 1.5
+	slowerThanHalf    = 4
 )
 
 // SelfTest is what a run of the built-in model showed.
@@ -37,16 +39,16 @@ type Timing struct {
 }
 
 // selfTest generates a few tokens on the CPU, and measures them with all the
-// threads that will be used against one less, in turns, under the load that
-// there is; then on the GPUs, if they are to be used.
+// threads that will be used against fewer, in turns, under the load that there
+// is; then on the GPUs, if they are to be used.
 func (r *Report) selfTest(ctx context.Context, o Options) {
 	begun := time.Now()
 	onCPU := engine.ModelOptions{Data: o.Test, Name: "built-in model", CPUOnly: true}
 	t := &SelfTest{}
-	err := t.measure(ctx, onCPU, r.Used.Threads, max(1, r.Used.Threads-1))
+	err := t.measure(ctx, onCPU, threadCounts(r.Used.Threads))
 	if err == nil && r.hasGPU() && !o.Model.CPUOnly {
 		onGPU := engine.ModelOptions{Data: o.Test, Name: "built-in model", Devices: o.Model.Devices}
-		err = t.measure(ctx, onGPU, r.Used.Threads, r.Used.Threads)
+		err = t.measure(ctx, onGPU, []int{r.Used.Threads})
 	}
 	if ctx.Err() != nil {
 		return
@@ -60,16 +62,31 @@ func (r *Report) selfTest(ctx context.Context, o Options) {
 	r.checkBarriers()
 }
 
-// checkBarriers warns when all cores are slower than all but one: each of the
+// threadCounts are n, one less and half as many.
+func threadCounts(n int) []int {
+	counts := []int{n}
+	for _, fewer := range []int{n - 1, n / 2} {
+		if fewer >= 1 && fewer < counts[len(counts)-1] {
+			counts = append(counts, fewer)
+		}
+	}
+	return counts
+}
+
+// checkBarriers warns when all cores are slower than some of them: each of the
 // hundred steps of a token then waits for the thread that lost its core.
 func (r *Report) checkBarriers() {
-	if len(r.SelfTest.Timing) < 2 || r.SelfTest.Timing[1].GPU {
-		return
-	}
-	all, fewer := r.SelfTest.Timing[0], r.SelfTest.Timing[1]
-	if ratio := all.Step / fewer.Step; ratio > busy {
-		r.add(Warning, fmt.Sprintf("the machine is busy: a token takes %.1f times as long with %s as with %d", ratio, threads(all.Threads), fewer.Threads),
-			fmt.Sprintf("use --threads %d, or stop what else is running", fewer.Threads))
+	all := r.SelfTest.Timing[0]
+	for _, fewer := range r.SelfTest.Timing[1:] {
+		limit := float64(slowerThanHalf)
+		if fewer.Threads == all.Threads-1 {
+			limit = slowerThanOneLess
+		}
+		if ratio := all.Step / fewer.Step; !fewer.GPU && ratio > limit {
+			r.add(Warning, fmt.Sprintf("the machine is busy: a token takes %.1f times as long with %s as with %d", ratio, threads(all.Threads), fewer.Threads),
+				fmt.Sprintf("use --threads %d, or stop what else is running", fewer.Threads))
+			return
+		}
 	}
 }
 
@@ -89,14 +106,14 @@ type runner struct {
 	text    string
 }
 
-// measure runs the model with each number of threads from most to least.
-func (t *SelfTest) measure(ctx context.Context, o engine.ModelOptions, most, least int) error {
+// measure runs the model with each of the numbers of threads, which fall.
+func (t *SelfTest) measure(ctx context.Context, o engine.ModelOptions, counts []int) error {
 	m, err := engine.OpenModel(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = m.Close() }()
-	runners, err := newRunners(m, most, least)
+	runners, err := newRunners(m, counts)
 	defer closeAll(runners)
 	if err != nil {
 		return err
@@ -104,18 +121,18 @@ func (t *SelfTest) measure(ctx context.Context, o engine.ModelOptions, most, lea
 	if err := compare(ctx, m, runners); err != nil {
 		return err
 	}
-	if t.Text == "" {
-		t.Text = testPrompt + runners[len(runners)-1].text
-	}
 	for _, r := range runners {
+		if text := testPrompt + r.text; len(text) > len(t.Text) {
+			t.Text = text
+		}
 		t.Timing = append(t.Timing, Timing{!o.CPUOnly, r.threads, median(r.steps)})
 	}
 	return nil
 }
 
-func newRunners(m *engine.Model, most, least int) ([]*runner, error) {
+func newRunners(m *engine.Model, counts []int) ([]*runner, error) {
 	var list []*runner
-	for n := most; n >= least; n-- {
+	for _, n := range counts {
 		e, err := engine.New(m, engine.Options{Threads: n, Context: 256, Sequences: 1, Batch: 64})
 		if err != nil {
 			return list, err
