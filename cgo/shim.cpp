@@ -416,7 +416,10 @@ int ax_chat_apply(const char * tmpl, const char * roles, const char * contents, 
 int ax_pool_new(int n_threads, ax_pool ** out, ax_error * err) {
     return guard(err, [&] {
         ggml_threadpool_params p = ggml_threadpool_params_default(n_threads);
-        p.poll = 0; // idle workers sleep; within a graph the barriers spin all the same
+        // Between two tokens the workers wait awake, for a few milliseconds at
+        // most: waking them for each token costs several per cent on a busy
+        // machine. After that they sleep, so that an idle engine burns nothing.
+        p.poll = 1;
         ggml_threadpool * pool = ggml_threadpool_new(&p);
         if (pool == nullptr) {
             return fail(err, "cannot start the threads");
