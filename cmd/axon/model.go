@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,4 +30,12 @@ func openHeader(o engine.ModelOptions) (*gguf.File, error) {
 		return gguf.Open(o.Path)
 	}
 	return gguf.Parse(bytes.NewReader(o.Data), int64(len(o.Data)))
+}
+
+// fileType finds a quantisation among those that a command can make.
+func fileType(name string, possible []string) (gguf.FileType, error) {
+	if !slices.Contains(possible, strings.ToLower(name)) {
+		return 0, fmt.Errorf("unknown quantisation %q; choose one of %s", name, strings.Join(possible, " "))
+	}
+	return gguf.ParseFileType(name)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -50,11 +51,12 @@ func modelCheck(c *cli.Context) error {
 		return err
 	}
 	problems := checkHeader(c, f)
-	if err := printProblems(c, path, problemRows(problems)); err != nil {
+	rows := problemRows(problems)
+	if err := printProblems(c, path, rows); err != nil {
 		return err
 	}
-	if n := len(problems.Faults()); n > 0 {
-		return fmt.Errorf("%s: %s: llama.cpp must not load it", path, plural(n, "error"))
+	if len(problems.Faults()) > 0 {
+		return fmt.Errorf("%s: %s; it cannot be used before the errors are gone", path, countProblems(rows))
 	}
 	if c.Bool("tensors") {
 		return checkTensors(c, path)
@@ -100,6 +102,9 @@ func printProblems(c *cli.Context, path string, rows []problemRow) error {
 	}
 	for _, p := range rows {
 		fmt.Fprintln(c.App.Writer, p.line())
+	}
+	if slices.ContainsFunc(rows, func(p problemRow) bool { return p.Severity == gguf.Fault.String() }) {
+		return nil // the count is the command's error
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "%s: %s\n", path, countProblems(rows))
 	return err

@@ -16,6 +16,10 @@ import (
 	"axon/internal/progress"
 )
 
+// quantizeTypes are those that llama.QuantizeFile makes.
+var quantizeTypes = strings.Fields(`f32 f16 bf16 q8_0 q6_k q5_k_m q5_k_s q5_1 q5_0
+	q4_k_m q4_k_s q4_1 q4_0 iq4_nl iq4_xs q3_k_l q3_k_m q3_k_s iq3_m iq3_s q2_k q2_k_s tq2_0 tq1_0`)
+
 func modelQuantizeCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "quantize",
@@ -41,7 +45,7 @@ func modelQuantize(c *cli.Context) error {
 		return usageError("--threads %d: must be 0 (all cores) to %d", n, llama.MaxThreads)
 	}
 	in, out := c.Args().Get(0), c.Args().Get(1)
-	fileType, err := gguf.ParseFileType(c.String("type"))
+	t, err := fileType(c.String("type"), quantizeTypes)
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func modelQuantize(c *cli.Context) error {
 	if sameFile(in, out) {
 		return fmt.Errorf("%s is IN and OUT at once; name another OUT", in)
 	}
-	return quantizeTo(c, in, out, f, fileType)
+	return quantizeTo(c, in, out, f, t)
 }
 
 func sameFile(a, b string) bool {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -87,7 +86,7 @@ func synthSpec(c *cli.Context) (synth.Spec, error) {
 	}
 	spec.Seed = c.Uint64("seed")
 	var err error
-	if spec.Type, err = synthType(c.String("type")); err != nil {
+	if spec.Type, err = fileType(c.String("type"), synth.FileTypeNames()); err != nil {
 		return spec, err
 	}
 	name := preset.Vocab
@@ -104,14 +103,6 @@ func synthSpec(c *cli.Context) (synth.Spec, error) {
 		return spec, cli.Exit(err, exitUsage)
 	}
 	return spec, nil
-}
-
-func synthType(name string) (gguf.FileType, error) {
-	t, err := gguf.ParseFileType(name)
-	if err == nil && !slices.Contains(synth.FileTypeNames(), t.String()) {
-		err = fmt.Errorf("%v cannot be made of random weights; choose one of %s", t, strings.Join(synth.FileTypeNames(), " "))
-	}
-	return t, err
 }
 
 // overrideShape takes over the flags that were given, and tells whether any was.

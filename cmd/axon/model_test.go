@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -212,6 +214,15 @@ func TestModelQuantize(t *testing.T) {
 	require.Zero(t, o.code, o.stderr)
 	o = runAxon(t, "model", "quantize", in, again, "--type", "q8_0", "--force", "--pure")
 	require.Zero(t, o.code, o.stderr)
+}
+
+func TestQuantizeTypesAreThoseOfTheBinding(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, name := range gguf.FileTypeNames() {
+		err := llama.QuantizeFile(missing, missing+".out", llama.QuantizeParams{Type: name})
+		require.Error(t, err)
+		require.Equal(t, slices.Contains(quantizeTypes, name), !errors.Is(err, llama.ErrOption), name)
+	}
 }
 
 // TestModelQuantizeEqualsLlamaQuantize needs make peers.
