@@ -17,7 +17,7 @@ import torch
 import tokenizer
 from model import FAMILY, Llama
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = {"axon-gpt2vocab": 2048}  # others: 4096
 SHORT = 256  # window while the rate is constant
 LONG = 1024  # window of the last steps, so that all positions get trained
 WARMUP = 100
@@ -40,11 +40,11 @@ def tokens_of(text_file, tok):
     return np.array(ids, dtype=np.int64)
 
 
-def batch(ids, step, seed, window):
+def batch(ids, step, seed, rows, window):
     rng = np.random.default_rng([seed, step])
-    starts = rng.integers(0, len(ids) - window, BATCH_TOKENS // window)
-    rows = torch.from_numpy(np.stack([ids[s : s + window + 1] for s in starts]))
-    return rows[:, :-1], rows[:, 1:]
+    starts = rng.integers(0, len(ids) - window, rows)
+    text = torch.from_numpy(np.stack([ids[s : s + window + 1] for s in starts]))
+    return text[:, :-1], text[:, 1:]
 
 
 def rate(step, steps):
@@ -105,6 +105,7 @@ def main():
     ids = tokens_of(args.text, tokenizer.load(args.tokenizer))
     model = Llama(FAMILY[args.name])
     opts = optimisers(model)
+    batch_tokens = BATCH_TOKENS.get(args.name, 4096)
     first, spent, mean = 0, 0.0, None
     if args.resume:
         saved = torch.load(args.resume, weights_only=True)
@@ -117,7 +118,8 @@ def main():
     def save(step, path):
         torch.save({
             "name": args.name, "step": step, "steps": args.steps, "seed": args.seed,
-            "loss": mean, "seconds": spent, "base": base, "train_tokens": len(ids),
+            "loss": mean, "seconds": spent, "base": base, "text_tokens": len(ids),
+            "batch_tokens": batch_tokens,
             "model": model.state_dict(), "opts": [o.state_dict() for o in opts],
         }, path + ".tmp")
         os.replace(path + ".tmp", path)
@@ -128,7 +130,7 @@ def main():
     for step in range(first, args.steps):
         start = time.process_time()
         window = LONG if step >= (1 - LONG_PART) * args.steps else SHORT
-        loss = backward(model, *batch(ids, step, args.seed, window))
+        loss = backward(model, *batch(ids, step, args.seed, batch_tokens // window, window))
         for opt, lr in zip(opts, base):
             opt.param_groups[0]["lr"] = lr * rate(step, args.steps)
             opt.step()
