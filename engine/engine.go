@@ -64,6 +64,9 @@ func New(m *Model, o Options) (*Engine, error) {
 		maxQueue: or(o.Queue, defaultQueue),
 		wake:     make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
+	if m.learned { // llama.cpp stops the process at a position that the table lacks
+		e.info.ContextSeq = min(e.info.ContextSeq, info.ContextTrain)
+	}
 	go newDriver(e).run()
 	return e, nil
 }

@@ -42,6 +42,8 @@ type ModelOptions struct {
 
 	// Progress is called with values from 0 to 1 while the weights load.
 	Progress func(fraction float32)
+
+	header *gguf.File // of the file, once it was checked
 }
 
 // Adapter names a LoRA adapter and how strongly it is applied.
@@ -57,6 +59,7 @@ type Model struct {
 	vocab    *Vocab
 	adapters []*llama.Adapter
 	scales   []float32
+	learned  bool // positions are a table of weights, and end where it ends
 }
 
 // OpenModel checks the file and loads it. Cancelling ctx stops the load.
@@ -76,6 +79,7 @@ func OpenModel(ctx context.Context, o ModelOptions) (*Model, error) {
 		return nil, fmt.Errorf("load %s: %w", m.name, err)
 	}
 	m.vocab = newVocab(m.m.Vocab())
+	m.learned = o.header.Tensor("position_embd.weight") != nil
 	for _, a := range o.Adapters {
 		if err := m.addAdapter(a); err != nil {
 			_ = m.Close()
@@ -149,6 +153,7 @@ func (o *ModelOptions) params(ctx context.Context) (llama.ModelParams, error) {
 }
 
 func (o *ModelOptions) check(f *gguf.File) gguf.Problems {
+	o.header = f
 	if o.VocabOnly {
 		return gguf.CheckVocab(f)
 	}
