@@ -112,6 +112,9 @@ func newBenchRun(c *cli.Context) (*benchRun, error) {
 	if r.rounds < 1 {
 		return nil, usageError("--repetitions %d: must be at least 1", r.rounds)
 	}
+	if cfg := r.config; cfg.UBatch < 1 || cfg.Batch < cfg.UBatch {
+		return nil, usageError("--ubatch-size %d, --batch-size %d: must be at least 1, and the second at least the first", cfg.UBatch, cfg.Batch)
+	}
 	var err error
 	if r.tests, err = benchTests(c); err != nil {
 		return nil, cli.Exit(err, exitUsage)
