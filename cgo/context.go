@@ -83,7 +83,6 @@ type ContextInfo struct {
 	UBatch     int
 	Seqs       int
 	HasMemory  bool // false: an encoder, which keeps nothing between batches
-	CanShift   bool
 }
 
 // Context is the state of a model at work: a KV cache and compute buffers.
@@ -94,6 +93,18 @@ type Context struct {
 	pool  *Pool
 	info  ContextInfo
 	rows  int
+
+	adapters *held // what must not be freed before the context
+}
+
+// held is a set of objects kept alive, each acquired once.
+type held struct{ list []*object }
+
+func (h *held) release() {
+	for _, o := range h.list {
+		o.release()
+	}
+	h.list = nil
 }
 
 // NewContext makes a context that computes on pool.
@@ -127,9 +138,11 @@ func NewContext(m *Model, pool *Pool, p ContextParams) (*Context, error) {
 		pool.release()
 		return nil, failure(&e)
 	}
-	c := &Context{c: cc, model: m, pool: pool, rows: p.Rows}
+	adapters := &held{}
+	c := &Context{c: cc, model: m, pool: pool, rows: p.Rows, adapters: adapters}
 	c.object = newObject(m.object, func() {
 		C.ax_context_free(cc)
+		adapters.release()
 		pool.release()
 	})
 	closeWhenLost(c, c.object)
@@ -137,7 +150,7 @@ func NewContext(m *Model, pool *Pool, p ContextParams) (*Context, error) {
 	C.ax_context_describe(cc, &i)
 	c.info = ContextInfo{
 		Context: int(i.n_ctx), ContextSeq: int(i.n_ctx_seq), Batch: int(i.n_batch),
-		UBatch: int(i.n_ubatch), Seqs: int(i.n_seq_max), HasMemory: bool(i.has_memory), CanShift: bool(i.can_shift),
+		UBatch: int(i.n_ubatch), Seqs: int(i.n_seq_max), HasMemory: bool(i.has_memory),
 	}
 	return c, nil
 }
@@ -192,7 +205,7 @@ func (b *Batch) Reset() {
 
 // Output is what a Decode computed: one row for each token that asked for it,
 // in the batch's order. The rows are C memory, valid until the context's next
-// call; a model without logits leaves them empty.
+// call. An encoder has no logits: its rows of them mean nothing.
 type Output struct {
 	N      int       // rows
 	logits []float32 // [N][vocabulary]
@@ -332,26 +345,33 @@ func (c *Context) withMemory(f func()) {
 	f()
 }
 
-// SetAdapters applies LoRA adapters, each with its scale.
+// SetAdapters applies LoRA adapters, each with its scale, in place of those
+// before; the context keeps them alive.
 func (c *Context) SetAdapters(adapters []*Adapter, scales []float32) error {
 	if len(adapters) != len(scales) {
 		return fmt.Errorf("%d adapters with %d scales", len(adapters), len(scales))
-	}
-	if len(adapters) == 0 {
-		return nil
 	}
 	if err := c.acquire(); err != nil {
 		return err
 	}
 	defer c.release()
-	ptrs := make([]*C.ax_lora, len(adapters))
+	next := &held{}
+	ptrs, values := make([]*C.ax_lora, len(adapters)+1), make([]C.float, len(adapters)+1)
 	for i, a := range adapters {
-		ptrs[i] = a.c
+		if err := a.acquire(); err != nil {
+			next.release()
+			return err
+		}
+		next.list = append(next.list, a.object)
+		ptrs[i], values[i] = a.c, C.float(scales[i])
 	}
 	var e C.ax_error
-	if C.ax_context_set_loras(c.c, &ptrs[0], (*C.float)(&scales[0]), C.size_t(len(ptrs)), &e) != 0 {
+	if C.ax_context_set_loras(c.c, &ptrs[0], &values[0], C.size_t(len(adapters)), &e) != 0 {
+		next.release()
 		return failure(&e)
 	}
+	c.adapters.release()
+	c.adapters.list = next.list
 	return nil
 }
 

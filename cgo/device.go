@@ -53,7 +53,8 @@ func Devices() []Device {
 	return out
 }
 
-// deviceIndices finds the named devices.
+// deviceIndices finds the named devices. The CPU is always used, and listing
+// it would make llama.cpp use it twice.
 func deviceIndices(names []string) ([]C.int, error) {
 	all := Devices()
 	out := make([]C.int, 0, len(names))
@@ -62,7 +63,9 @@ func deviceIndices(names []string) ([]C.int, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("%w %q; there are: %s", ErrUnknownDevice, name, deviceNames(all))
 		}
-		out = append(out, C.int(i))
+		if all[i].Type != CPU {
+			out = append(out, C.int(i))
+		}
 	}
 	return out, nil
 }

@@ -41,6 +41,9 @@ func SetLogLevel(l LogLevel) {
 // Init starts the backends and compares the linked library with the pin. Open
 // calls it; calling it again costs nothing.
 var Init = sync.OnceValue(func() error {
+	if err := checkCPU(); err != nil {
+		return err
+	}
 	C.ax_init(C.int(logLevel.Load()))
 	if v := Version(); v != PinnedVersion {
 		return fmt.Errorf("%w: %s, want %s; rebuild with make clean build", ErrVersion, v, PinnedVersion)

@@ -155,8 +155,15 @@ func (m *Model) describe() {
 	m.vocab = Vocab{
 		model: m, Kind: VocabKind(i.vocab_type), Size: int(i.n_vocab),
 		BOS: Token(i.bos), EOS: Token(i.eos), EOT: Token(i.eot), NL: Token(i.nl), Pad: Token(i.pad), Sep: Token(i.sep),
-		AddBOS: bool(i.add_bos), AddEOS: bool(i.add_eos), Suppressed: int(i.n_suppressed),
+		AddBOS: bool(i.add_bos), AddEOS: bool(i.add_eos), Suppressed: suppressed(m.c),
 	}
+}
+
+// suppressed lists the tokens that the model never wants sampled.
+func suppressed(m *C.ax_model) []Token {
+	var list *C.int32_t
+	n := int(C.ax_suppressed(m, &list))
+	return append([]Token(nil), unsafe.Slice((*Token)(list), n)...)
 }
 
 // Info describes the model; it stays valid after Close.

@@ -6,6 +6,7 @@
 #include "llama.h"
 #include "llama-ext.h" // for the memory breakdown, the one thing taken from upstream's staging header
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -109,8 +111,8 @@ struct ax_pool    { ggml_threadpool * p; int n_threads; };
 struct ax_context {
     llama_context * c;
     std::atomic<bool> abort{false};
-    std::vector<int32_t>   n_seq_id;
-    std::vector<int32_t *> seq_id;
+    std::vector<int32_t>   seq, n_seq_id; // a copy of the batch's sequences: Go's memory must not be kept
+    std::vector<int32_t *> seq_id;        // seq_id[i] points at seq[i]
 };
 struct ax_sampler {
     llama_sampler * chain   = nullptr;
@@ -247,7 +249,6 @@ void ax_model_describe(const ax_model * m, ax_model_info * out) {
     out->sep = llama_vocab_sep(v);
     out->add_bos = llama_vocab_get_add_bos(v);
     out->add_eos = llama_vocab_get_add_eos(v);
-    llama_vocab_get_suppress_tokens(v, &out->n_suppressed);
     if (m->vocab_only) {
         return; // no hyper-parameters were read, and asking for some aborts
     }
@@ -384,16 +385,33 @@ int ax_tokenize(const ax_model * m, const char * text, int32_t len, int32_t * ou
 
 int ax_detokenize(const ax_model * m, const int32_t * tokens, int32_t n, char * out, int32_t cap,
                   bool remove_special, bool unparse_special) {
-    return llama_detokenize(m->vocab, tokens, n, out, cap, remove_special, unparse_special);
+    int len = 0;
+    ax_error ignored;
+    guard(&ignored, [&] {
+        len = llama_detokenize(m->vocab, tokens, n, out, cap, remove_special, unparse_special);
+        return 0;
+    });
+    return len;
 }
 
 int ax_piece(const ax_model * m, int32_t token, char * out, int32_t cap, bool special) {
-    return llama_token_to_piece(m->vocab, token, out, cap, 0, special);
+    int len = 0;
+    ax_error ignored;
+    guard(&ignored, [&] {
+        len = llama_token_to_piece(m->vocab, token, out, cap, 0, special);
+        return 0;
+    });
+    return len;
 }
 
 int   ax_token_attr(const ax_model * m, int32_t token)   { return llama_vocab_get_attr(m->vocab, token); }
 bool  ax_token_is_eog(const ax_model * m, int32_t token) { return llama_vocab_is_eog(m->vocab, token); }
-float ax_token_score(const ax_model * m, int32_t token)  { return llama_vocab_get_score(m->vocab, token); }
+
+int ax_suppressed(const ax_model * m, const int32_t ** out) {
+    int32_t n = 0;
+    *out = llama_vocab_get_suppress_tokens(m->vocab, &n);
+    return n;
+}
 
 int ax_chat_apply(const char * tmpl, const char * roles, const char * contents, size_t n,
                   bool add_assistant, char * out, int32_t cap, ax_error * err) {
@@ -499,7 +517,10 @@ int ax_context_new(ax_model * m, ax_pool * pool, const ax_context_params * p, ax
         llama_attach_threadpool(c->c, pool->p, pool->p);
         const uint32_t n_batch = llama_n_batch(c->c);
         c->n_seq_id.assign(n_batch, 1);
-        c->seq_id.resize(n_batch);
+        c->seq.resize(n_batch);
+        for (auto & s : c->seq) {
+            c->seq_id.push_back(&s);
+        }
         ++live_contexts;
         *out = c;
         return 0;
@@ -515,7 +536,7 @@ void ax_context_free(ax_context * c) {
 void ax_context_describe(const ax_context * c, ax_context_info * out) {
     llama_memory_t mem = llama_get_memory(c->c);
     *out = { llama_n_ctx(c->c), llama_n_ctx_seq(c->c), llama_n_batch(c->c), llama_n_ubatch(c->c), llama_n_seq_max(c->c),
-             mem != nullptr, mem != nullptr && llama_memory_can_shift(mem) };
+             mem != nullptr };
 }
 
 int ax_context_set_loras(ax_context * c, ax_lora ** loras, const float * scales, size_t n, ax_error * err) {
@@ -533,9 +554,7 @@ int ax_decode(ax_context * c, int32_t n, const int32_t * tokens, const int32_t *
               const int8_t * rows, bool hidden, ax_decoded * out, ax_error * err) {
     *out = {};
     return guard(err, [&] {
-        for (int32_t i = 0; i < n; ++i) {
-            c->seq_id[i] = const_cast<int32_t *>(seq + i);
-        }
+        std::copy(seq, seq + n, c->seq.begin());
         llama_batch batch = {};
         batch.n_tokens = n;
         batch.token    = const_cast<int32_t *>(tokens);
@@ -551,11 +570,10 @@ int ax_decode(ax_context * c, int32_t n, const int32_t * tokens, const int32_t *
         for (int32_t i = 0; i < n; ++i) {
             out->n_rows += rows[i] != 0;
         }
+        llama_synchronize(c->c);
         if (out->n_rows == 0) {
-            llama_synchronize(c->c);
             return 0;
         }
-        llama_synchronize(c->c);
         out->logits = llama_get_logits(c->c);
         out->embd   = hidden ? llama_get_embeddings(c->c) : nullptr;
         return 0;
@@ -689,11 +707,17 @@ int ax_sampler_accept(ax_sampler * s, int32_t token, bool generated, ax_error * 
     });
 }
 
+// Throws on NaN, on which sorting samplers are undefined.
 static llama_token_data_array load_row(ax_sampler * s, const float * logits, int32_t n_vocab,
                                        const int32_t * banned, int32_t n_banned) {
     s->row.resize(n_vocab);
+    bool nan = false;
     for (int32_t i = 0; i < n_vocab; ++i) {
         s->row[i] = { i, logits[i], 0.0f };
+        nan |= logits[i] != logits[i];
+    }
+    if (nan) {
+        throw std::runtime_error("row of logits contains NaN");
     }
     for (int32_t i = 0; i < n_banned; ++i) {
         s->row[banned[i]].logit = -INFINITY;

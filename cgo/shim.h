@@ -64,7 +64,6 @@ typedef struct {
     bool     has_encoder, has_decoder, recurrent, hybrid, diffusion;
     int      bos, eos, eot, nl, pad, sep;
     bool     add_bos, add_eos;
-    int      n_suppressed;                // tokens that the model never wants sampled
     char     description[128];
     char     file_type_name[64];
 } ax_model_info;
@@ -95,7 +94,7 @@ int  ax_detokenize(const ax_model * m, const int32_t * tokens, int32_t n, char *
 int  ax_piece(const ax_model * m, int32_t token, char * out, int32_t cap, bool special);
 int  ax_token_attr(const ax_model * m, int32_t token);
 bool ax_token_is_eog(const ax_model * m, int32_t token);
-float ax_token_score(const ax_model * m, int32_t token);
+int  ax_suppressed(const ax_model * m, const int32_t ** out); // tokens that the model never wants sampled
 // roles and contents: n strings each, one after the other, each ended by NUL.
 int  ax_chat_apply(const char * tmpl, const char * roles, const char * contents, size_t n,
                    bool add_assistant, char * out, int32_t cap, ax_error * err); // bytes needed, or -1
@@ -116,7 +115,7 @@ typedef struct {
     bool     offload_kqv, op_offload, swa_full, kv_unified;
 } ax_context_params;
 
-typedef struct { uint32_t n_ctx, n_ctx_seq, n_batch, n_ubatch, n_seq_max; bool has_memory, can_shift; } ax_context_info;
+typedef struct { uint32_t n_ctx, n_ctx_seq, n_batch, n_ubatch, n_seq_max; bool has_memory; } ax_context_info;
 
 typedef struct {
     int           status;                 // of llama_decode

@@ -56,6 +56,8 @@ const (
 	AttrByte
 )
 
+var errNoVocab = errors.New("the model has no vocabulary; give token ids")
+
 // Vocab is the vocabulary of a model. All its methods may be called from many
 // goroutines at once.
 type Vocab struct {
@@ -67,8 +69,8 @@ type Vocab struct {
 	BOS, EOS, EOT, NL, Pad, Sep Token
 	// Whether the tokenizer puts BOS before and EOS after a text.
 	AddBOS, AddEOS bool
-	// Suppressed is the number of tokens that a Sampler of this model never picks.
-	Suppressed int
+	// Suppressed are tokens that the model never wants sampled; a Sampler knows.
+	Suppressed []Token
 }
 
 // Tokenize splits text into tokens. With addSpecial the vocabulary's own BOS
@@ -76,7 +78,7 @@ type Vocab struct {
 // a control token in the text becomes that token.
 func (v *Vocab) Tokenize(text string, addSpecial, parseSpecial bool) ([]Token, error) {
 	if v.Kind == VocabNone {
-		return nil, errors.New("the model has no vocabulary; give token ids")
+		return nil, errNoVocab
 	}
 	if len(text) > math.MaxInt32/2 {
 		return nil, fmt.Errorf("text of %d bytes exceeds the tokenizer's limit of %d; split it", len(text), math.MaxInt32/2)
@@ -107,6 +109,9 @@ func (v *Vocab) Detokenize(tokens []Token, removeSpecial, unparseSpecial bool) (
 	if len(tokens) == 0 {
 		return "", nil
 	}
+	if v.Kind == VocabNone {
+		return "", errNoVocab
+	}
 	if err := v.check(tokens); err != nil {
 		return "", err
 	}
@@ -128,6 +133,9 @@ func (v *Vocab) Detokenize(tokens []Token, removeSpecial, unparseSpecial bool) (
 // Piece is the text of one token as bytes, which need not be valid UTF-8. With
 // special, control tokens are spelled out; otherwise they are empty.
 func (v *Vocab) Piece(t Token, special bool) ([]byte, error) {
+	if v.Kind == VocabNone {
+		return nil, errNoVocab
+	}
 	if err := v.check([]Token{t}); err != nil {
 		return nil, err
 	}
@@ -147,7 +155,7 @@ func (v *Vocab) Piece(t Token, special bool) ([]byte, error) {
 
 // Attr is the set of a token's properties.
 func (v *Vocab) Attr(t Token) TokenAttr {
-	if v.check([]Token{t}) != nil || v.model.acquire() != nil {
+	if v.Kind == VocabNone || v.check([]Token{t}) != nil || v.model.acquire() != nil {
 		return 0
 	}
 	defer v.model.release()

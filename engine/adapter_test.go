@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	llama "axon/cgo"
 	"axon/engine"
 	"axon/internal/gguf"
 	"axon/models"
@@ -55,6 +56,20 @@ func TestAnAdapterChangesTheLogitsByItsScale(t *testing.T) {
 	half, whole := maxDiff(base, row(engine.Adapter{Path: adapter, Scale: 0.5})), maxDiff(base, row(engine.Adapter{Path: adapter, Scale: 1}))
 	require.Greater(t, half, 0.05)
 	require.Greater(t, whole, half)
+}
+
+func TestAnAdapterOutlivesItsModelsOwner(t *testing.T) {
+	before := llama.Live()
+	m, err := engine.OpenModel(context.Background(), engine.ModelOptions{Data: models.BuiltIn, Adapters: []engine.Adapter{{Path: writeAdapter(t, 192), Scale: 1}}})
+	require.NoError(t, err)
+	e, err := engine.New(m, engine.Options{Threads: 1})
+	require.NoError(t, err)
+	tokens := tokenize(t, e, prompt)
+	require.NoError(t, m.Close())
+	require.Equal(t, before.Adapters+1, llama.Live().Adapters, "the engine still needs it")
+	require.NoError(t, generateErr(e, engine.GenerateRequest{Prompt: tokens, MaxTokens: 4}))
+	require.NoError(t, e.Close())
+	require.Equal(t, before, llama.Live())
 }
 
 func TestABadAdapterIsRefused(t *testing.T) {

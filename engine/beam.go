@@ -2,8 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -16,37 +14,31 @@ import (
 // after the other, and a token that an earlier group took at the same step
 // loses DiversityPenalty for each time it was taken. Semantics and names are
 // those of Hugging Face's generate: a hypothesis scores its total
-// log-probability over (new tokens)^LengthPenalty.
+// log-probability, penalties included, over (new tokens)^LengthPenalty.
 type BeamOptions struct {
 	Beams            int     // hypotheses followed at once, over all groups
 	Groups           int     // 0: 1; must divide Beams
 	DiversityPenalty float32 // nats; 0 or more
-	LengthPenalty    float32 // 0: 1; above 1 favours long sequences, below 1 short ones
+	// LengthPenalty is the exponent of the length that a hypothesis's total is
+	// divided by: 0 compares totals, 1 means; the larger, the longer.
+	LengthPenalty float32
 	// EarlyStopping ends a group as soon as it has as many finished hypotheses
 	// as beams; otherwise it goes on while a better one may still come.
 	EarlyStopping bool
 }
 
 func (b *BeamOptions) validate(r *GenerateRequest) error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
+	var f faults
 	groups := or(b.Groups, 1)
-	check(b.Beams >= 1 && b.Beams <= llama.MaxSequences/2, "%d beams: must be 1 to %d", b.Beams, llama.MaxSequences/2)
-	check(groups >= 1 && b.Beams%groups == 0, "%d beams do not divide into %d groups", b.Beams, groups)
-	check(r.N <= b.Beams, "%d sequences from %d beams", r.N, b.Beams)
-	check(finite(b.DiversityPenalty) && b.DiversityPenalty >= 0, "diversity penalty %v: must be 0 or more", b.DiversityPenalty)
-	check(finite(b.LengthPenalty), "length penalty %v: must be finite", b.LengthPenalty)
+	f.check(b.Beams >= 1 && b.Beams <= llama.MaxSequences/2, "%d beams: must be 1 to %d", b.Beams, llama.MaxSequences/2)
+	f.check(groups >= 1 && b.Beams%max(groups, 1) == 0, "%d beams do not divide into %d groups", b.Beams, groups)
+	f.check(r.N <= b.Beams, "%d sequences from %d beams", r.N, b.Beams)
+	f.check(finite(b.DiversityPenalty) && b.DiversityPenalty >= 0, "diversity penalty %v: must be 0 or more", b.DiversityPenalty)
+	f.check(finite(b.LengthPenalty), "length penalty %v: must be finite", b.LengthPenalty)
 	s := &r.Sampling
-	check(s.Temp == 0 && s.Grammar == "" && len(s.Bias) == 0 && s.FrequencyPenalty == 0 && s.PresencePenalty == 0,
+	f.check(s.Temp == 0 && s.Grammar == "" && len(s.Bias) == 0 && s.FrequencyPenalty == 0 && s.PresencePenalty == 0,
 		"beam search takes the repeat penalty and the n-gram size, and no other sampling settings")
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %w", ErrRequest, errors.Join(faults...))
-	}
-	return nil
+	return f.err()
 }
 
 // beamSearch is the work of a beam search.
@@ -92,17 +84,15 @@ type candidate struct {
 	beam    int
 	token   Token
 	logprob float64 // of the token
-	total   float64 // of the beam with it
-	rank    float64 // total less the diversity penalty
+	total   float64 // of the beam with it, less what diversity has cost it
 }
 
 func (e *Engine) newBeamSearch(req *GenerateRequest) (generation, *job, error) {
 	b := &beamSearch{req: req, opt: *req.Beams, vocab: e.model.vocab, queue: newEventQueue(), recent: req.Sampling.recent(e.info.ContextSeq)}
 	b.opt.Groups = or(b.opt.Groups, 1)
-	b.opt.LengthPenalty = or(b.opt.LengthPenalty, 1)
 	room := (e.info.Context - len(req.Prompt)) / b.opt.Beams
 	req.MaxTokens = min(req.MaxTokens, room)
-	j := newJob(b, append([]Token{}, req.Prompt...))
+	j := newJob(b, req.Prompt)
 	if req.MaxTokens < 1 {
 		return nil, nil, noRoom(req, b.opt.Beams, e.info.Context)
 	}
@@ -165,7 +155,7 @@ func (b *beamSearch) extend(m *beam, logits []float32) error {
 // copy of the row. As in Hugging Face's search they act on log-probabilities.
 func (b *beamSearch) penalise(logits []float32, lse float64, history []Token) []float32 {
 	penalty := or(b.req.Sampling.RepeatPenalty, 1)
-	banned := bannedByNGram(nil, history, b.req.Sampling.NoRepeatNGram)
+	banned := bannedByNGram(slices.Clone(b.vocab.Suppressed), history, b.req.Sampling.NoRepeatNGram)
 	if penalty == 1 && len(banned) == 0 {
 		return logits
 	}
@@ -214,11 +204,11 @@ func (b *beamSearch) choose(g *beamGroup, taken map[Token]int) {
 	for i, m := range g.beams {
 		for _, c := range m.next {
 			c.beam = i
-			c.rank = c.total - float64(b.opt.DiversityPenalty)*float64(taken[c.token])
+			c.total -= float64(b.opt.DiversityPenalty) * float64(taken[c.token])
 			all = append(all, c)
 		}
 	}
-	slices.SortStableFunc(all, func(x, y candidate) int { return cmp.Compare(y.rank, x.rank) })
+	slices.SortStableFunc(all, func(x, y candidate) int { return cmp.Compare(y.total, x.total) })
 	all = all[:min(len(all), 2*b.size())]
 	var next []*beam
 	best := math.Inf(-1)

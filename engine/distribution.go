@@ -28,7 +28,7 @@ type RowsRequest struct {
 // Distributions runs the model over the tokens and gives the row of logits at
 // each wanted position to req.Each.
 func (e *Engine) Distributions(ctx context.Context, req RowsRequest) error {
-	if !e.causal() {
+	if e.encoder {
 		return fmt.Errorf("%w: %s is an encoder and has no next-token distributions; it has hidden states (axon embed)", ErrUnsupported, e.model.name)
 	}
 	return e.runRows(ctx, req, false)
@@ -40,9 +40,6 @@ func (e *Engine) Hidden(ctx context.Context, req RowsRequest) error {
 	return e.runRows(ctx, req, true)
 }
 
-// causal reports whether the model predicts next tokens; encoders do not.
-func (e *Engine) causal() bool { return e.info.HasMemory }
-
 func (e *Engine) runRows(ctx context.Context, req RowsRequest, hidden bool) error {
 	w, err := newRowsWork(req, hidden)
 	if err != nil {
@@ -50,7 +47,7 @@ func (e *Engine) runRows(ctx context.Context, req RowsRequest, hidden bool) erro
 	}
 	j := newJob(w, req.Tokens[:w.last+1])
 	j.hidden, j.fresh = hidden, req.Fresh
-	if !e.causal() { // every token sees every other: all of them, at once
+	if e.encoder { // every token sees every other: all of them, at once
 		j = newJob(w, req.Tokens)
 		j.hidden, j.fresh, j.whole = true, true, true
 	}

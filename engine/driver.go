@@ -253,8 +253,8 @@ func (d *driver) leave() {
 }
 
 // decodeFailed keeps the engine going. An aborted batch was everybody's wish.
-// Without room in the cache what is remembered goes first, then the youngest
-// request; after any other failure the requests of the batch end.
+// Without room in the cache what is remembered goes first, then the last
+// request of the batch; after any other failure all of them end.
 func (d *driver) decodeFailed(jobs []*job, err error) {
 	switch {
 	case errors.Is(err, llama.ErrAborted):

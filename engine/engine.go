@@ -17,7 +17,9 @@ type Engine struct {
 	info    llama.ContextInfo
 	rows    int
 	threads int
+	encoder bool // every token sees every other: no next tokens, whole prompts at once
 	noReuse bool // the model's memory cannot drop the end of a sequence
+	noFork  bool // nor have two sequences share cells for long
 
 	mu       sync.Mutex
 	queue    []*job
@@ -26,6 +28,7 @@ type Engine struct {
 	closing  bool
 	wake     chan struct{} // buffered, 1: something changed
 	stopped  chan struct{} // closed when the driver is gone
+	closed   sync.Once
 
 	stats counters
 }
@@ -45,22 +48,20 @@ func New(m *Model, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("%w: %s holds a vocabulary and no weights", ErrUnsupported, m.name)
 	}
 	p := o.contextParams(info)
-	pool, err := llama.NewPool(max(p.Threads, p.ThreadsB))
+	if err := m.checkFit(p); err != nil {
+		return nil, err
+	}
+	ctx, err := m.newContext(p)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = pool.Close() }() // the context keeps it
-	ctx, err := llama.NewContext(m.m, pool, p)
-	if err != nil {
-		return nil, fmt.Errorf("no context of %d tokens for %s: lower --ctx-size, or store it smaller with --cache-type-k q8_0 --cache-type-v q8_0: %w", p.Context, m.name, err)
-	}
-	if err := ctx.SetAdapters(m.adapters, m.scales); err != nil {
-		_ = ctx.Close()
-		return nil, fmt.Errorf("adapters of %s: %w", m.name, err)
-	}
+	window := info.SlidingWin > 0 && !o.SWAFull
+	causal, _ := m.Meta(m.arch() + ".attention.causal")
 	e := &Engine{
-		model: m, ctx: ctx, info: ctx.Info(), rows: p.Rows, threads: pool.Threads(),
-		noReuse:  info.Recurrent || info.Hybrid || info.SlidingWin > 0 && !o.SWAFull || !ctx.Info().HasMemory,
+		model: m, ctx: ctx, info: ctx.Info(), rows: p.Rows, threads: max(p.Threads, p.ThreadsB),
+		encoder:  !ctx.Info().HasMemory || causal == "false",
+		noReuse:  info.Recurrent || info.Hybrid || window || !ctx.Info().HasMemory || causal == "false",
+		noFork:   window,
 		maxQueue: or(o.Queue, defaultQueue),
 		wake:     make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
@@ -69,6 +70,26 @@ func New(m *Model, o Options) (*Engine, error) {
 	}
 	go newDriver(e).run()
 	return e, nil
+}
+
+// newContext makes a context on the process's threads.
+func (m *Model) newContext(p llama.ContextParams) (*llama.Context, error) {
+	threads := max(p.Threads, p.ThreadsB)
+	pool, err := takePool(threads)
+	if err != nil {
+		return nil, err
+	}
+	ctx, err := llama.NewContext(m.m, pool, p)
+	if err != nil {
+		leavePool(threads)
+		return nil, fmt.Errorf("no context of %d tokens for %s: %w", p.Context, m.name, err)
+	}
+	if err := ctx.SetAdapters(m.adapters, m.scales); err != nil {
+		_ = ctx.Close()
+		leavePool(threads)
+		return nil, fmt.Errorf("adapters of %s: %w", m.name, err)
+	}
+	return ctx, nil
 }
 
 // Close cancels what is running or waiting, waits until the driver has let go
@@ -83,6 +104,7 @@ func (e *Engine) Close() error {
 	}
 	e.signal()
 	<-e.stopped
+	e.closed.Do(func() { leavePool(e.threads) })
 	return e.ctx.Close()
 }
 

@@ -148,7 +148,7 @@ func TestDistributionsAtChosenPositions(t *testing.T) {
 	}
 }
 
-func TestHiddenStatesProjectToTheLogits(t *testing.T) {
+func TestHiddenStatesDependOnWhatCameBefore(t *testing.T) {
 	e := newEngine(t, engine.Options{})
 	tokens := tokenize(t, e, prompt)
 	h := rows(t, e.Hidden, engine.RowsRequest{Tokens: tokens})
@@ -160,6 +160,44 @@ func TestHiddenStatesProjectToTheLogits(t *testing.T) {
 	// A later token must not change an earlier state.
 	short := rows(t, e.Hidden, engine.RowsRequest{Tokens: tokens[:4], Positions: []int{3}, Fresh: true})
 	require.Less(t, maxDiff(h[3], short[3]), 0.05)
+}
+
+func TestTheCallersTokensMayBeReused(t *testing.T) {
+	e := newEngine(t, engine.Options{})
+	a := tokenize(t, e, strings.Repeat("Writer is the interface that wraps the basic Write method. ", 4))
+	b := tokenize(t, e, strings.Repeat("The zero value of a Mutex is an unlocked mutex, ready to use. ", 4))
+	n := min(len(a), len(b))
+	last := engine.RowsRequest{Tokens: slices.Clone(a[:n]), Positions: []int{n - 1}}
+	rows(t, e.Distributions, last)
+	copy(last.Tokens, b[:n])
+	got := rows(t, e.Distributions, last)[n-1]
+	last.Fresh = true
+	require.Less(t, maxDiff(rows(t, e.Distributions, last)[n-1], got), 0.05)
+}
+
+func TestAPrefixIsSharedWithARunningSequence(t *testing.T) {
+	e := newEngine(t, engine.Options{Sequences: 4})
+	long := strings.Repeat("Writer is the interface that wraps the basic Write method. ", 6)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	started := make(chan struct{})
+	var once sync.Once
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, _ = e.Generate(ctx, engine.GenerateRequest{Prompt: tokenize(t, e, long), MaxTokens: 500, IgnoreEOG: true,
+			OnToken: func(engine.TokenEvent) error { once.Do(func() { close(started) }); return nil }})
+	})
+	<-started
+	req := engine.GenerateRequest{Prompt: tokenize(t, e, long+"The Reader"), MaxTokens: 8, IgnoreEOG: true}
+	shared, err := e.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Greater(t, shared.ReusedTokens, 50)
+	cancel()
+	wg.Wait()
+	req.Fresh = true
+	fresh, err := e.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Equal(t, fresh.Sequences[0].Tokens, shared.Sequences[0].Tokens)
 }
 
 func TestAPrefixIsReused(t *testing.T) {
@@ -177,6 +215,7 @@ func TestAPrefixIsReused(t *testing.T) {
 	fresh, err := e.Generate(context.Background(), req)
 	require.NoError(t, err)
 	require.Zero(t, fresh.ReusedTokens)
+	require.Equal(t, first.Sequences[0].Tokens, fresh.Sequences[0].Tokens)
 }
 
 func TestSeveralSequencesFromOnePrompt(t *testing.T) {
@@ -330,15 +369,17 @@ func TestCancelStopsOneAndNotTheOthers(t *testing.T) {
 	wg.Go(func() { got = greedy(t, e, prompt, 60) })
 	n := 0
 	r, err := e.Generate(ctx, engine.GenerateRequest{
-		Prompt: tokenize(t, e, "Package os provides"), MaxTokens: engine.Unlimited, IgnoreEOG: true,
+		Prompt: tokenize(t, e, "Package os provides"), MaxTokens: 500, IgnoreEOG: true,
 		OnToken: func(engine.TokenEvent) error {
-			if n++; n == 5 {
+			// Only once both are at work; the neighbour may also have ended first.
+			if n++; n >= 5 && (e.Stats().Active == 2 || e.Stats().Finished > 1) {
 				cancel()
 			}
 			return nil
 		},
 	})
 	require.ErrorIs(t, err, context.Canceled)
+	require.Less(t, len(r.Sequences[0].Tokens), 500)
 	require.GreaterOrEqual(t, len(r.Sequences[0].Tokens), 5, "what was generated is kept")
 	require.Equal(t, engine.StopCancel, r.Sequences[0].Reason)
 	wg.Wait()
@@ -349,11 +390,16 @@ func TestCancelStopsOneAndNotTheOthers(t *testing.T) {
 func TestCancelDuringAPromptStopsTheDecode(t *testing.T) {
 	e := newEngine(t, engine.Options{Context: 4096})
 	tokens := slices.Repeat(tokenize(t, e, prompt), 4000/len(tokenize(t, e, prompt)))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := e.Distributions(ctx, engine.RowsRequest{Tokens: tokens, Positions: []int{len(tokens) - 1},
-		Each: func(int, []float32) error { return nil }})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	// The first row is ready after the first of eight batches.
+	err := e.Distributions(ctx, engine.RowsRequest{Tokens: tokens, Positions: []int{0, len(tokens) - 1}, Each: func(pos int, _ []float32) error {
+		require.Zero(t, pos, "the last row must not be reached")
+		cancel()
+		return nil
+	}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.LessOrEqual(t, e.Stats().Steps, int64(2), "it stops within one batch")
 	require.NotEmpty(t, greedy(t, e, prompt, 4).Text)
 }
 
@@ -406,6 +452,37 @@ func TestWhatCannotRunIsRefusedAtOnce(t *testing.T) {
 func generateErr(e *engine.Engine, r engine.GenerateRequest) error {
 	_, err := e.Generate(context.Background(), r)
 	return err
+}
+
+func TestWhatWouldHarmLlamaCppIsRefused(t *testing.T) {
+	m := openModel(t)
+	for name, o := range map[string]engine.Options{
+		"more memory than there is": {Context: 1 << 29},
+		"NaN":                       {RopeFreqBase: float32(math.NaN())},
+		"negative":                  {RopeFreqScale: -1},
+	} {
+		_, err := engine.New(m, o)
+		require.Error(t, err, name)
+	}
+	e := newEngine(t, engine.Options{})
+	deep := "root ::= " + strings.Repeat("(", 100000) + strings.Repeat(")", 100000)
+	for name, g := range map[string]string{"deep": deep, "NUL": "root ::= \"a\x00\"", "huge": strings.Repeat("#", 2<<20)} {
+		require.ErrorIs(t, generateErr(e, engine.GenerateRequest{Prompt: []engine.Token{1}, Sampling: engine.Sampling{Grammar: g}}), engine.ErrRequest, name)
+	}
+	_, err := e.Generate(context.Background(), engine.GenerateRequest{
+		Prompt: []engine.Token{1}, MaxTokens: 2, Sampling: engine.Sampling{Temp: 1, RepeatPenalty: 1.1, RepeatLast: math.MaxInt32},
+	})
+	require.NoError(t, err, "a window beyond the context is the context")
+}
+
+func TestEnginesShareTheirThreads(t *testing.T) {
+	before := llama.Live().Pools
+	a, b := newEngine(t, engine.Options{Threads: 1}), newEngine(t, engine.Options{Threads: 1})
+	require.Equal(t, before+1, llama.Live().Pools)
+	require.NoError(t, a.Close())
+	require.NotEmpty(t, greedy(t, b, prompt, 3).Text)
+	require.NoError(t, b.Close())
+	require.Equal(t, before, llama.Live().Pools)
 }
 
 func TestManyRequestsShareTheContext(t *testing.T) {
@@ -469,14 +546,16 @@ func TestABusyEngineSaysSo(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_, _ = e.Generate(ctx, engine.GenerateRequest{Prompt: tokens, MaxTokens: engine.Unlimited, IgnoreEOG: true,
-			OnToken: func(engine.TokenEvent) error { once.Do(func() { close(started) }); return nil }})
+			OnToken: func(engine.TokenEvent) error {
+				once.Do(func() { close(started) })
+				<-ctx.Done() // the engine does not wait for its listener, but its end does
+				return nil
+			}})
 	})
 	<-started
 	wg.Go(func() { _ = generateErr(e, engine.GenerateRequest{Prompt: tokens, MaxTokens: 1}) })
-	require.Eventually(t, func() bool { return e.Stats().Waiting == 1 || e.Stats().Active == 0 }, 5*time.Second, time.Millisecond)
-	if e.Stats().Waiting == 1 {
-		require.ErrorIs(t, generateErr(e, engine.GenerateRequest{Prompt: tokens}), engine.ErrBusy)
-	}
+	require.Eventually(t, func() bool { return e.Stats().Waiting == 1 }, 20*time.Second, time.Millisecond)
+	require.ErrorIs(t, generateErr(e, engine.GenerateRequest{Prompt: tokens}), engine.ErrBusy)
 	cancel()
 	wg.Wait()
 }

@@ -60,7 +60,7 @@ const (
 	StopEOG    StopReason = "end"       // the model ended the text
 	StopText   StopReason = "stop"      // a stop string
 	StopLength StopReason = "length"    // MaxTokens, or the context is full
-	StopCancel StopReason = "cancelled" // the request was cancelled
+	StopCancel StopReason = "cancelled" // the request was cancelled or failed
 )
 
 // Generated is one finished sequence.
@@ -108,13 +108,16 @@ func (r *GenerateRequest) validate(l Limits) error {
 // Generate continues a prompt. When ctx ends first, the result holds what was
 // generated until then and the error is the context's.
 func (e *Engine) Generate(ctx context.Context, req GenerateRequest) (*Result, error) {
-	if !e.causal() {
+	if e.encoder {
 		return nil, fmt.Errorf("%w: %s is an encoder and cannot generate", ErrUnsupported, e.model.name)
 	}
 	req.N = or(req.N, 1)
 	req.MaxTokens = or(req.MaxTokens, 128)
 	if err := req.validate(e.Limits()); err != nil {
 		return nil, err
+	}
+	if e.noFork && (req.N > 1 || req.Beams != nil) {
+		return nil, fmt.Errorf("%w: %s has sliding-window attention, whose small cache cannot fork; start with --swa-full", ErrUnsupported, e.model.name)
 	}
 	room := min(e.info.ContextSeq-len(req.Prompt), (e.info.Context-len(req.Prompt))/req.N)
 	if req.MaxTokens == Unlimited || req.MaxTokens > room {
@@ -133,10 +136,12 @@ func (e *Engine) Generate(ctx context.Context, req GenerateRequest) (*Result, er
 		return nil, err
 	}
 	err = e.follow(j, g.events(), req.OnToken)
-	return &Result{
-		Sequences: g.result(), PromptTokens: len(req.Prompt), ReusedTokens: j.reused,
-		PromptTime: j.prompted.Sub(begun), TotalTime: time.Since(begun),
-	}, err
+	r := &Result{Sequences: g.result(), PromptTokens: len(req.Prompt), ReusedTokens: j.reused, TotalTime: time.Since(begun)}
+	r.PromptTime = r.TotalTime
+	if !j.prompted.IsZero() {
+		r.PromptTime = j.prompted.Sub(begun)
+	}
+	return r, err
 }
 
 func noRoom(r *GenerateRequest, n, context int) error {
@@ -157,10 +162,7 @@ func (e *Engine) newGeneration(req *GenerateRequest) (generation, *job, error) {
 	}
 	g := &sampled{req: req, vocab: e.model.vocab, queue: newEventQueue()}
 	for i := range req.N {
-		seed := req.Sampling.Seed + uint32(i)
-		if req.Sampling.Seed == RandomSeed {
-			seed = llama.RandomSeed()
-		}
+		seed := seedOf(req.Sampling.Seed, i)
 		p, err := newPicker(e.model, &req.Sampling, req.Prompt, seed, e.info.ContextSeq)
 		if err != nil {
 			g.close()
@@ -168,9 +170,18 @@ func (e *Engine) newGeneration(req *GenerateRequest) (generation, *job, error) {
 		}
 		g.choices = append(g.choices, &choice{index: i, picker: p, out: Generated{Seed: seed}, text: textStream{stops: req.Stop}})
 	}
-	j := newJob(g, append([]Token{}, req.Prompt...))
+	j := newJob(g, req.Prompt)
 	j.slots, j.cells, j.fresh = req.N, len(req.Prompt)+req.N*req.MaxTokens, req.Fresh
 	return g, j, nil
+}
+
+// seedOf is the seed of the i-th sequence; it never becomes RandomSeed, which
+// could not be repeated.
+func seedOf(seed uint32, i int) uint32 {
+	if seed == RandomSeed {
+		return llama.RandomSeed()
+	}
+	return uint32((uint64(seed) + uint64(i)) % RandomSeed)
 }
 
 // follow passes events on until the job is done.

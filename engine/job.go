@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,8 @@ type work interface {
 
 func newJob(w work, prompt []Token) *job {
 	j := &job{work: w, slots: 1, cells: len(prompt), done: make(chan struct{})}
-	j.seqs = []*sequence{{job: j, slot: -1, tokens: prompt}}
+	// A copy: what stays in the cache is compared with these tokens long after
+	// the caller has its slice back.
+	j.seqs = []*sequence{{job: j, slot: -1, tokens: slices.Clone(prompt)}}
 	return j
 }

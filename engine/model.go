@@ -213,6 +213,11 @@ func (m *Model) Vocab() *Vocab { return m.vocab }
 // ChatTemplate is the model's own chat template; empty: it has none.
 func (m *Model) ChatTemplate() string { return m.m.ChatTemplate() }
 
+func (m *Model) arch() string {
+	arch, _ := m.Meta("general.architecture")
+	return arch
+}
+
 // Meta returns a scalar of the GGUF's metadata as text.
 func (m *Model) Meta(key string) (string, bool) { return m.m.Meta(key) }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -17,7 +16,8 @@ type Options struct {
 	Batch     int // 0: 512
 	Sequences int // sequences at work or remembered at once; 0: 16
 	// Rows is the number of rows of logits that one batch may ask for. They
-	// take Rows × vocabulary × 4 bytes, twice. 0: what fits 128 MiB.
+	// take Rows × vocabulary × 4 bytes, twice. 0: what fits 128 MiB, but at
+	// least one for each sequence.
 	Rows  int
 	Queue int // waiting requests before ErrBusy; 0: 4096
 
@@ -28,11 +28,11 @@ type Options struct {
 	CacheTypeK     string // KV-cache types: "f16" (default), "q8_0", …
 	CacheTypeV     string
 
-	RopeScaling     string  // "none", "linear", "yarn"; empty: the model's
-	RopeFreqBase    float32 // 0: the model's
-	RopeFreqScale   float32 // 0: the model's
-	YarnExtFactor   float32 // 0: llama.cpp's default, as for those below
-	YarnAttnFactor  float32
+	RopeScaling     string   // "none", "linear", "yarn"; empty: the model's
+	RopeFreqBase    float32  // 0: the model's
+	RopeFreqScale   float32  // 0: the model's
+	YarnExtFactor   *float32 // nil: the model's; 0: interpolation only
+	YarnAttnFactor  float32  // 0: llama.cpp's default, as for those below
 	YarnBetaFast    float32
 	YarnBetaSlow    float32
 	YarnOrigContext int
@@ -51,31 +51,38 @@ const (
 
 // Validate lists everything that is wrong with the options.
 func (o *Options) Validate() error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	check(o.Context >= 0 && o.Context <= 1<<30, "context of %d tokens: must be 0 (the model's) to %d", o.Context, 1<<30)
-	check(o.Batch >= 0 && o.Batch <= 1<<16, "batch of %d tokens: must be 0 (default) to %d", o.Batch, 1<<16)
-	check(o.Sequences >= 0 && o.Sequences <= llama.MaxSequences, "%d sequences: must be 0 (default) to %d", o.Sequences, llama.MaxSequences)
-	check(o.Rows >= 0, "%d rows: must not be negative", o.Rows)
-	check(o.Queue >= 0, "queue of %d: must not be negative", o.Queue)
-	check(o.Threads >= 0 && o.Threads <= llama.MaxThreads, "%d threads: must be 0 (all cores) to %d", o.Threads, llama.MaxThreads)
-	check(o.ThreadsBatch >= 0 && o.ThreadsBatch <= llama.MaxThreads, "%d batch threads: must be 0 (as threads) to %d", o.ThreadsBatch, llama.MaxThreads)
+	var f faults
+	f.check(o.Context >= 0 && o.Context <= 1<<30, "context of %d tokens: must be 0 (the model's) to %d", o.Context, 1<<30)
+	f.check(o.Batch >= 0 && o.Batch <= 1<<16, "batch of %d tokens: must be 0 (default) to %d", o.Batch, 1<<16)
+	f.check(o.Sequences >= 0 && o.Sequences <= llama.MaxSequences, "%d sequences: must be 0 (default) to %d", o.Sequences, llama.MaxSequences)
+	f.check(o.Rows >= 0, "%d rows: must not be negative", o.Rows)
+	f.check(o.Queue >= 0, "queue of %d: must not be negative", o.Queue)
+	f.check(o.Threads >= 0 && o.Threads <= llama.MaxThreads, "%d threads: must be 0 (all cores) to %d", o.Threads, llama.MaxThreads)
+	f.check(o.ThreadsBatch >= 0 && o.ThreadsBatch <= llama.MaxThreads, "%d batch threads: must be 0 (as threads) to %d", o.ThreadsBatch, llama.MaxThreads)
 	_, err := parseFlash(o.FlashAttention)
-	check(err == nil, "%w", err)
-	_, err = parseRope(o.RopeScaling)
-	check(err == nil, "%w", err)
+	f.note(err)
 	for _, t := range []string{o.CacheTypeK, o.CacheTypeV} {
 		_, err := parseCacheType(t)
-		check(err == nil, "%w", err)
+		f.note(err)
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %w", ErrRequest, errors.Join(faults...))
+	o.checkRope(&f)
+	return f.err()
+}
+
+func (o *Options) checkRope(f *faults) {
+	_, err := parseRope(o.RopeScaling)
+	f.note(err)
+	for _, v := range []struct {
+		name  string
+		value float32
+	}{
+		{"RoPE frequency base", o.RopeFreqBase}, {"RoPE frequency scale", o.RopeFreqScale},
+		{"YaRN extrapolation factor", *or(o.YarnExtFactor, new(float32))}, {"YaRN attention factor", o.YarnAttnFactor},
+		{"YaRN fast beta", o.YarnBetaFast}, {"YaRN slow beta", o.YarnBetaSlow},
+	} {
+		f.check(finite(v.value) && v.value >= 0, "%s %v: must be 0 or more", v.name, v.value)
 	}
-	return nil
+	f.check(o.YarnOrigContext >= 0 && o.YarnOrigContext <= 1<<30, "YaRN context of %d tokens: must be 0 (the model's) to %d", o.YarnOrigContext, 1<<30)
 }
 
 func parseFlash(s string) (llama.FlashAttention, error) {
@@ -129,6 +136,7 @@ func (o Options) contextParams(m ModelInfo) llama.ContextParams {
 	p.Seqs = or(o.Sequences, defaultSeqs)
 	p.UBatch = min(or(o.Batch, defaultBatch), (p.Context+255)/256*256)
 	p.Batch = p.UBatch
+	p.Seqs = min(p.Seqs, p.Batch) // llama.cpp insists, for encoders
 	p.Rows = or(o.Rows, min(p.UBatch, rowMemory/(4*max(m.VocabSize, 1))))
 	p.Rows = min(max(p.Rows, p.Seqs), max(p.UBatch, p.Seqs))
 	p.Threads = or(o.Threads, PhysicalCores())
@@ -138,7 +146,9 @@ func (o Options) contextParams(m ModelInfo) llama.ContextParams {
 	p.TypeV, _ = parseCacheType(o.CacheTypeV)
 	p.RopeScaling, _ = parseRope(o.RopeScaling)
 	p.RopeFreqBase, p.RopeFreqScale = o.RopeFreqBase, o.RopeFreqScale
-	p.YarnExt = or(o.YarnExtFactor, p.YarnExt)
+	if o.YarnExtFactor != nil {
+		p.YarnExt = *o.YarnExtFactor
+	}
 	p.YarnAttn = or(o.YarnAttnFactor, p.YarnAttn)
 	p.YarnFast = or(o.YarnBetaFast, p.YarnFast)
 	p.YarnSlow = or(o.YarnBetaSlow, p.YarnSlow)

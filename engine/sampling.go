@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -34,36 +33,27 @@ type Sampling struct {
 
 // Validate lists everything that is wrong with the settings.
 func (s *Sampling) Validate() error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	check(finite(s.Temp) && s.Temp >= 0, "temperature %v: must be 0 (greedy) or more", s.Temp)
-	check(s.TopK >= 0, "top-k %d: must be 0 (all) or more", s.TopK)
-	for name, p := range map[string]float32{"top-p": s.TopP, "min-p": s.MinP, "typical-p": s.TypicalP} {
-		check(finite(p) && p >= 0 && p <= 1, "%s %v: must be 0 to 1", name, p)
-	}
-	check(finite(s.RepeatPenalty) && s.RepeatPenalty >= 0, "repeat penalty %v: must be 0 (off) or more", s.RepeatPenalty)
-	check(finite(s.FrequencyPenalty), "frequency penalty %v: must be finite", s.FrequencyPenalty)
-	check(finite(s.PresencePenalty), "presence penalty %v: must be finite", s.PresencePenalty)
-	check(s.RepeatLast >= -1, "repeat window %d: must be -1 (all) or more", s.RepeatLast)
-	check(s.NoRepeatNGram >= 0, "n-gram size %d: must be 0 (off) or more", s.NoRepeatNGram)
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %w", ErrRequest, errors.Join(faults...))
-	}
-	return nil
+	var f faults
+	f.check(finite(s.Temp) && s.Temp >= 0, "temperature %v: must be 0 (greedy) or more", s.Temp)
+	f.check(s.TopK >= 0 && s.TopK <= math.MaxInt32, "top-k %d: must be 0 (all) or more", s.TopK)
+	f.check(fraction(s.TopP), "top-p %v: must be 0 to 1", s.TopP)
+	f.check(fraction(s.MinP), "min-p %v: must be 0 to 1", s.MinP)
+	f.check(fraction(s.TypicalP), "typical-p %v: must be 0 to 1", s.TypicalP)
+	f.check(finite(s.RepeatPenalty) && s.RepeatPenalty >= 0, "repeat penalty %v: must be 0 (off) or more", s.RepeatPenalty)
+	f.check(finite(s.FrequencyPenalty), "frequency penalty %v: must be finite", s.FrequencyPenalty)
+	f.check(finite(s.PresencePenalty), "presence penalty %v: must be finite", s.PresencePenalty)
+	f.check(s.RepeatLast >= -1, "repeat window %d: must be -1 (all) or more", s.RepeatLast)
+	f.check(s.NoRepeatNGram >= 0, "n-gram size %d: must be 0 (off) or more", s.NoRepeatNGram)
+	f.note(checkGrammar(s.Grammar))
+	return f.err()
 }
-
-func finite(f float32) bool { return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) }
 
 // recent is the number of tokens that the penalties look back at.
 func (s *Sampling) recent(context int) int {
 	if s.RepeatLast < 0 {
 		return context
 	}
-	return or(s.RepeatLast, 64)
+	return min(or(s.RepeatLast, 64), context)
 }
 
 // picker picks the tokens of one sequence.
@@ -76,7 +66,7 @@ type picker struct {
 
 func newPicker(m *Model, s *Sampling, prompt []Token, seed uint32, context int) (*picker, error) {
 	p := &picker{ngram: s.NoRepeatNGram, tokens: append([]Token{}, prompt...)}
-	if s.plain() && m.vocab.Suppressed == 0 {
+	if s.plain() && len(m.vocab.Suppressed) == 0 {
 		return p, nil
 	}
 	recent := s.recent(context)

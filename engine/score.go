@@ -10,7 +10,7 @@ import (
 
 // ScoreRequest asks how well the model predicts a long text, window by window.
 type ScoreRequest struct {
-	Tokens []Token // without a beginning-of-text token
+	Tokens []Token // as Tokenize gives them, special tokens added
 	Window int     // tokens that the model sees at once
 	// Skip is the number of tokens at the start of each window that only serve
 	// as context: token i of a window is scored when i > Skip.

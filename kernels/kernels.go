@@ -1,7 +1,7 @@
 // Package kernels reduces rows of logits: one float32 for each token of a
 // vocabulary, as a model's last layer leaves them. It does no I/O, knows
-// neither models nor tokens, and allocates nothing that the caller did not
-// hand in.
+// neither models nor tokens, and allocates nothing but what append needs when
+// the caller's slice is too short.
 //
 // The versions here are the definitions, written to be read and to be the
 // oracle of faster ones.
@@ -68,7 +68,7 @@ func LogSumExp(row []float32) (float64, error) {
 // lower index first among equals, and returns the extended slice. k above the
 // length of the row gives all of it. A heap of k entries holds the best so far.
 func TopK(dst []Entry, row []float32, k int) ([]Entry, error) {
-	k = min(k, len(row))
+	k = max(0, min(k, len(row)))
 	base := len(dst)
 	for i, v := range row {
 		if v != v {

@@ -34,10 +34,10 @@ func TestTopKEqualsAStableSort(t *testing.T) {
 			}
 			return 0
 		})
-		for _, k := range []int{0, 1, 3, n / 2, n, n + 5} {
+		for _, k := range []int{-1, 0, 1, 3, n / 2, n, n + 5} {
 			got, err := TopK(nil, row, k)
 			require.NoError(t, err)
-			require.Equal(t, want[:min(k, n)], append([]Entry{}, got...), "n %d k %d", n, k)
+			require.Equal(t, want[:max(0, min(k, n))], append([]Entry{}, got...), "n %d k %d", n, k)
 		}
 	}
 }
