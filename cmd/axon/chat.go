@@ -46,6 +46,9 @@ func chat(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if req.N != 1 {
+		return usageError("--sequences %d: a chat has one answer a turn", req.N)
+	}
 	return withEngine(c, nil, func(ctx context.Context, e *engine.Engine) error {
 		t := &conversation{engine: e, request: req, out: c.App.Writer, template: c.String("chat-template")}
 		if t.template == "" {
@@ -81,7 +84,7 @@ func (t *conversation) run(ctx context.Context, in *os.File) error {
 	if term.IsTerminal(int(in.Fd())) {
 		prompt = "> "
 	}
-	lines := readLines(in)
+	lines, failed := readLines(in)
 	for {
 		fmt.Fprint(t.out, prompt)
 		select {
@@ -90,21 +93,25 @@ func (t *conversation) run(ctx context.Context, in *os.File) error {
 			return ctx.Err()
 		case line, ok := <-lines:
 			if !ok {
-				return nil
+				return *failed
 			}
 			if strings.TrimSpace(line) == "" {
 				continue
 			}
-			if err := t.turn(ctx, line); err != nil {
+			if err := t.turn(ctx, line); errors.Is(err, engine.ErrTooLong) {
+				return fmt.Errorf("the conversation has outgrown the context: %w", err)
+			} else if err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// readLines reads in the background: a read from a terminal cannot be cancelled.
-func readLines(in io.Reader) <-chan string {
+// readLines reads in the background: a read from a terminal cannot be
+// cancelled. The error is there once the channel is closed.
+func readLines(in io.Reader) (<-chan string, *error) {
 	lines := make(chan string)
+	var failed error
 	go func() {
 		defer close(lines)
 		scanner := bufio.NewScanner(in)
@@ -112,8 +119,11 @@ func readLines(in io.Reader) <-chan string {
 		for scanner.Scan() {
 			lines <- scanner.Text()
 		}
+		if err := scanner.Err(); err != nil {
+			failed = fmt.Errorf("cannot read messages: %w", err)
+		}
 	}()
-	return lines
+	return lines, &failed
 }
 
 // interrupt stops the answer being given, if there is one.

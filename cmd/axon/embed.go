@@ -44,9 +44,9 @@ func embed(c *cli.Context) error {
 		texts = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
 	return withEngine(c, nil, func(ctx context.Context, e *engine.Engine) error {
-		for _, t := range texts {
+		for i, t := range texts {
 			if err := embedOne(ctx, c, e, t, pooling); err != nil {
-				return err
+				return fmt.Errorf("text %d: %w", i+1, err)
 			}
 		}
 		return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -48,7 +49,8 @@ func modelFlags() []cli.Flag {
 func contextFlags() []cli.Flag {
 	return inCategory(categoryContext,
 		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`TOKENS` of context over all sequences; 0: what the model was trained for, at most 4096", EnvVars: []string{"AXON_CTX_SIZE"}},
-		&cli.IntFlag{Name: "ubatch-size", Aliases: []string{"ub", "batch-size", "b"}, Usage: "`TOKENS` in one physical batch", Value: 512},
+		&cli.IntFlag{Name: "ubatch-size", Aliases: []string{"ub"}, Usage: "`TOKENS` in one physical batch", Value: 512},
+		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "llama.cpp's logical batch; axon submits physical ones, so this only bounds --ubatch-size", Value: 2048},
 		&cli.IntFlag{Name: "parallel", Aliases: []string{"np"}, Usage: "sequences at once", Value: 16},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "threads for next tokens; 0: one for each physical core", EnvVars: []string{"AXON_THREADS"}},
 		&cli.IntFlag{Name: "threads-batch", Aliases: []string{"tb"}, Usage: "threads for prompts; 0: as --threads"},
@@ -61,7 +63,7 @@ func contextFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "rope-freq-base", Usage: "RoPE base frequency; 0: the model's"},
 		&cli.Float64Flag{Name: "rope-freq-scale", Usage: "RoPE frequency scale; 0: the model's"},
 		&cli.IntFlag{Name: "yarn-orig-ctx", Usage: "YaRN: context the model was trained for; 0: the model's"},
-		&cli.Float64Flag{Name: "yarn-ext-factor", Usage: "YaRN: extrapolation mix; 0: default"},
+		&cli.Float64Flag{Name: "yarn-ext-factor", Usage: "YaRN: extrapolation mix; -1: the model's, 0: interpolation only", Value: -1},
 		&cli.Float64Flag{Name: "yarn-attn-factor", Usage: "YaRN: attention magnitude; 0: default"},
 		&cli.Float64Flag{Name: "yarn-beta-fast", Usage: "YaRN: low correction dimension; 0: default"},
 		&cli.Float64Flag{Name: "yarn-beta-slow", Usage: "YaRN: high correction dimension; 0: default"},
@@ -131,7 +133,7 @@ func modelOptions(c *cli.Context) (engine.ModelOptions, error) {
 // taken as it is when it exists.
 func parseAdapter(s string) engine.Adapter {
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
-		if scale, err := strconv.ParseFloat(s[i+1:], 32); err == nil {
+		if scale, err := strconv.ParseFloat(s[i+1:], 32); err == nil && !math.IsNaN(scale) && !math.IsInf(scale, 0) {
 			if _, err := os.Stat(s); err != nil {
 				return engine.Adapter{Path: s[:i], Scale: float32(scale)}
 			}
@@ -143,14 +145,23 @@ func parseAdapter(s string) engine.Adapter {
 // engineOptions reads contextFlags.
 func engineOptions(c *cli.Context) engine.Options {
 	return engine.Options{
-		Context: c.Int("ctx-size"), Batch: c.Int("ubatch-size"), Sequences: c.Int("parallel"),
+		Context: c.Int("ctx-size"), Batch: min(c.Int("ubatch-size"), c.Int("batch-size")), Sequences: c.Int("parallel"),
 		Threads: c.Int("threads"), ThreadsBatch: c.Int("threads-batch"),
 		FlashAttention: c.String("flash-attn"), CacheTypeK: c.String("cache-type-k"), CacheTypeV: c.String("cache-type-v"),
 		NoKVOffload: c.Bool("no-kv-offload"), SWAFull: c.Bool("swa-full"),
 		RopeScaling: c.String("rope-scaling"), RopeFreqBase: float32(c.Float64("rope-freq-base")), RopeFreqScale: float32(c.Float64("rope-freq-scale")),
-		YarnOrigContext: c.Int("yarn-orig-ctx"), YarnExtFactor: float32(c.Float64("yarn-ext-factor")), YarnAttnFactor: float32(c.Float64("yarn-attn-factor")),
+		YarnOrigContext: c.Int("yarn-orig-ctx"), YarnExtFactor: optional(c, "yarn-ext-factor"), YarnAttnFactor: float32(c.Float64("yarn-attn-factor")),
 		YarnBetaFast: float32(c.Float64("yarn-beta-fast")), YarnBetaSlow: float32(c.Float64("yarn-beta-slow")),
 	}
+}
+
+// optional is a flag's value, or nil when it is negative.
+func optional(c *cli.Context, flag string) *float32 {
+	v := float32(c.Float64(flag))
+	if v < 0 {
+		return nil
+	}
+	return &v
 }
 
 // openModel loads the model that the flags name, with a bar on a terminal.

@@ -71,12 +71,14 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	req.Logprobs, req.TopK = c.Int("logprobs") >= 0, max(c.Int("logprobs"), 0)
 	text, err := promptText(c)
 	if err != nil {
 		return err
 	}
 	slots := func(o *engine.Options) {
 		o.Sequences = max(o.Sequences, req.N)
+		o.SWAFull = o.SWAFull || req.N > 1 || req.Beams != nil // forks need it
 		if req.Beams != nil {
 			o.Sequences = max(o.Sequences, 2*req.Beams.Beams)
 		}
@@ -92,7 +94,9 @@ func generate(c *cli.Context) error {
 // promptText is the prompt: --prompt, or as for every command that takes text.
 func promptText(c *cli.Context) (string, error) {
 	if !c.IsSet("prompt") {
-		return inputText(c)
+		text, err := inputText(c)
+		// llama.cpp's tools drop one newline at the end of a file.
+		return strings.TrimSuffix(text, "\n"), err
 	}
 	if c.Args().Present() || c.IsSet("file") {
 		return "", usageError("give the prompt as an argument, with --prompt or with --file, and only once")
@@ -117,7 +121,6 @@ func promptTokens(v *engine.Vocab, text string) ([]engine.Token, error) {
 func generateRequest(c *cli.Context) (engine.GenerateRequest, error) {
 	r := engine.GenerateRequest{
 		MaxTokens: c.Int("n-predict"), N: c.Int("sequences"), Stop: c.StringSlice("stop"), IgnoreEOG: c.Bool("ignore-eos"),
-		Logprobs: c.Int("logprobs") >= 0, TopK: max(c.Int("logprobs"), 0),
 	}
 	switch {
 	case r.MaxTokens == 0 || r.MaxTokens < -1:
@@ -127,12 +130,20 @@ func generateRequest(c *cli.Context) (engine.GenerateRequest, error) {
 	}
 	var err error
 	if c.Int("beams") != 0 {
+		for _, f := range []string{"temp", "top-k", "top-p", "min-p", "typical", "presence-penalty", "frequency-penalty", "grammar", "grammar-file", "seed"} {
+			if c.IsSet(f) {
+				return r, usageError("--beams searches and does not sample: --%s has no meaning with it", f)
+			}
+		}
 		r.Beams = &engine.BeamOptions{
 			Beams: c.Int("beams"), Groups: c.Int("beam-groups"), DiversityPenalty: float32(c.Float64("diversity-penalty")),
 			LengthPenalty: float32(c.Float64("length-penalty")), EarlyStopping: c.Bool("early-stopping"),
 		}
 		r.Sampling = engine.Sampling{
 			RepeatPenalty: float32(c.Float64("repeat-penalty")), RepeatLast: c.Int("repeat-last-n"), NoRepeatNGram: c.Int("no-repeat-ngram"),
+		}
+		if r.Sampling.RepeatLast == 0 {
+			r.Sampling.RepeatPenalty = 1
 		}
 		return r, nil
 	}
@@ -148,13 +159,16 @@ func sampling(c *cli.Context) (engine.Sampling, error) {
 		PresencePenalty: float32(c.Float64("presence-penalty")), FrequencyPenalty: float32(c.Float64("frequency-penalty")),
 		NoRepeatNGram: c.Int("no-repeat-ngram"), Grammar: c.String("grammar"), Seed: engine.RandomSeed,
 	}
+	if s.TopP <= 0 || s.TypicalP <= 0 {
+		return s, usageError("--top-p %v, --typical %v: must be above 0; --temp 0 takes the likeliest token", s.TopP, s.TypicalP)
+	}
 	if seed := c.Int64("seed"); seed >= 0 {
 		if seed >= math.MaxUint32 {
 			return s, usageError("--seed %d: must be below %d", seed, uint32(math.MaxUint32))
 		}
 		s.Seed = uint32(seed)
 	}
-	if s.RepeatLast == 0 { // llama.cpp's way to switch the penalties off
+	if s.RepeatLast == 0 { // llama.cpp's way of switching the penalties off
 		s.RepeatPenalty, s.PresencePenalty, s.FrequencyPenalty = 1, 0, 0
 	}
 	if f := c.String("grammar-file"); f != "" {

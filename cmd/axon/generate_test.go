@@ -25,10 +25,15 @@ func TestGenerateContinuesAText(t *testing.T) {
 
 func TestGenerateReadsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prompt")
-	require.NoError(t, os.WriteFile(file, []byte("Package sort provides"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("Package sort provides\n"), 0o600), "one newline at the end does not count")
 	o := runAxon(t, "generate", "-f", file, "--temp", "0", "-n", "8", "-t", "1")
 	require.Zero(t, o.code, o.stderr)
 	require.Equal(t, runAxon(t, "generate", "Package sort provides", "--temp", "0", "-n", "8", "-t", "1").stdout, o.stdout)
+}
+
+func TestBatchSizesAreLlamaCpps(t *testing.T) {
+	o := runAxon(t, "generate", "x", "-b", "2048", "-ub", "256", "-n", "2", "-t", "1")
+	require.Zero(t, o.code, o.stderr)
 }
 
 func TestGenerateJSON(t *testing.T) {
@@ -74,6 +79,12 @@ func TestWrongUseOfGenerate(t *testing.T) {
 		{"generate", "x", "-n", "many"},
 		{"generate", "x", "--temp", "-1"},
 		{"generate", "x", "--top-p", "1.5"},
+		{"generate", "x", "--top-p", "0"},
+		{"generate", "x", "--beams", "2", "--temp", "0.5"},
+		{"generate", "x", "--beams", "2", "--grammar", "root ::= x"},
+		{"generate", "x", "--rope-freq-base", "-1"},
+		{"generate", "x", "--grammar", "root ::= " + strings.Repeat("(", 1000)},
+		{"chat", "--sequences", "2"},
 		{"generate", "x", "--sequences", "0"},
 		{"generate", "x", "--seed", "99999999999"},
 		{"generate", "x", "-p", "y"},
@@ -100,6 +111,7 @@ func TestWhatGenerateCannotDo(t *testing.T) {
 		{"generate", long},
 		{"generate", "x", "--beams", "3", "--beam-groups", "2"},
 		{"generate", "x", "--device", "GPU99"},
+		{"generate", "x", "--ctx-size", "500000000"},
 		{"generate", "x", "--lora", "no such file"},
 		{"generate", "x", "--grammar-file", "no such file"},
 		{"tokenize", "--decode", "12 x"},
