@@ -49,7 +49,7 @@ func runDoctor(c *cli.Context) error {
 		return err
 	}
 	if n := r.Faults(); n > 0 {
-		return fmt.Errorf("axon cannot run like this: %s; the report names the next step", plural(n, "error"))
+		return fmt.Errorf("cannot run like this: %s; the report names the next step", plural(n, "error"))
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func printBuilt(w io.Writer, b *doctor.Built) {
 	line(w, "ggml", withPin(b.GGML, b.GGMLPin))
 	line(w, "backend", unknownIfEmpty(b.Backend))
 	line(w, "key", b.Key)
-	line(w, "compiled with", strings.Join(b.Features, " "))
+	line(w, "compiled for", strings.Join(b.Features, " "))
 	if len(b.Missing) > 0 {
 		line(w, "CPU lacks", strings.Join(b.Missing, " "))
 	}
@@ -101,7 +101,7 @@ func printFound(w io.Writer, f *doctor.Found) {
 	line(w, "load", fmt.Sprintf("%.2f", f.Load))
 	line(w, "memory", fmt.Sprintf("%s, %s free", knownSize(f.Memory.Total), knownSize(f.Memory.Free())))
 	line(w, "container", containerText(f.Machine))
-	line(w, "may be locked", lockText(f))
+	line(w, "lockable", lockText(f))
 	for i, d := range f.Devices {
 		line(w, firstOnly(i, "devices"), fmt.Sprintf("%s: %s, %s, %s of %s free", d.Name, d.Type, d.Description, knownSize(d.Free), knownSize(d.Total)))
 	}
@@ -124,6 +124,8 @@ func containerText(m system.Machine) string {
 
 func lockText(f *doctor.Found) string {
 	switch {
+	case len(f.Devices) == 0:
+		return "" // the library was not asked
 	case !f.Mlock:
 		return "nothing: no --mlock on this system"
 	case f.Memlock == system.Unlimited:

@@ -8,24 +8,10 @@ import (
 
 	"axon/engine"
 	"axon/internal/gguf"
-	"axon/internal/system"
 )
-
-// checkPortable refuses to go on when the CPU lacks what any build for this
-// architecture needs. A build made for the very CPU it runs on may do without.
-func (r *Report) checkPortable(needed []system.Feature) bool {
-	missing := system.Missing(needed)
-	if len(missing) == 0 || strings.Contains(r.Built.Key, "-native-") {
-		return true
-	}
-	r.Built.Missing = missing
-	r.add(Fault, "the CPU lacks "+strings.Join(missing, ", ")+", which this build needs", "build on this machine: make build NATIVE=1")
-	return false
-}
 
 // checkAll looks for everything else that is wrong.
 func (r *Report) checkAll(o Options) {
-	r.checkFeatures()
 	r.checkVersions()
 	r.checkGraphics()
 	r.checkThreads(o.Engine)
@@ -40,8 +26,8 @@ func (r *Report) checkAll(o Options) {
 
 func (r *Report) checkFeatures() {
 	if len(r.Built.Missing) > 0 {
-		r.add(Fault, "the CPU lacks "+strings.Join(r.Built.Missing, ", ")+", which llama.cpp was compiled for",
-			"build on this machine, or a portable program with make build NATIVE=0")
+		r.add(Fault, "the CPU lacks "+strings.Join(r.Built.Missing, ", ")+", which this program was compiled for",
+			"make build on this machine, or a portable program with make build NATIVE=0")
 	}
 }
 

@@ -68,11 +68,10 @@ func TestChecks(t *testing.T) {
 		text     string
 		next     string
 	}{
-		"nothing":         {func(*Report, *Options) {}, "", "", ""},
-		"instruction set": {func(r *Report, _ *Options) { r.Built.Missing = []string{"AVX512"} }, Fault, "AVX512", "NATIVE=0"},
-		"wrong ggml":      {func(r *Report, _ *Options) { r.Built.GGML = "2" }, Fault, "ggml 2 is linked instead of 1", "make clean build"},
-		"idle GPU":        {func(r *Report, _ *Options) { r.Found.Graphics = []system.GPU{{Name: "NVIDIA", Backend: "cuda"}} }, Warning, "a GPU is here", "BACKEND=cuda"},
-		"no driver":       {func(r *Report, _ *Options) { r.Built.Backend = "cuda" }, Warning, "no GPU answers", "driver"},
+		"nothing":    {func(*Report, *Options) {}, "", "", ""},
+		"wrong ggml": {func(r *Report, _ *Options) { r.Built.GGML = "2" }, Fault, "ggml 2 is linked instead of 1", "make clean build"},
+		"idle GPU":   {func(r *Report, _ *Options) { r.Found.Graphics = []system.GPU{{Name: "NVIDIA", Backend: "cuda"}} }, Warning, "a GPU is here", "BACKEND=cuda"},
+		"no driver":  {func(r *Report, _ *Options) { r.Built.Backend = "cuda" }, Warning, "no GPU answers", "driver"},
 		"GPU in use": {func(r *Report, _ *Options) {
 			r.Found.Devices, r.Found.Graphics = []Device{{Name: "CUDA0", Type: "GPU"}}, []system.GPU{{}}
 		}, "", "", ""},
@@ -104,15 +103,13 @@ func requireProblem(t *testing.T, r *Report, s Severity, text, next string) {
 	require.Contains(t, r.Problems[0].Next, next)
 }
 
-func TestNoNativeCodeRunsOnACPUThatLacksWhatABuildNeeds(t *testing.T) {
-	lacking := []system.Feature{{Name: "AVX2", Has: false}, {Name: "FMA", Has: true}}
-	r := &Report{Built: Built{Key: "v1-cpu-portable-0"}}
-	require.False(t, r.checkPortable(lacking))
-	requireProblem(t, r, Fault, "lacks AVX2,", "NATIVE=1")
-
-	r = &Report{Built: Built{Key: "v1-cpu-native-0"}} // made for this very CPU
-	require.True(t, r.checkPortable(lacking))
-	require.Empty(t, r.Problems)
+func TestMissingInstructions(t *testing.T) {
+	r := &Report{}
+	r.checkFeatures()
+	requireProblem(t, r, "", "", "")
+	r.Built.Missing = []string{"AVX2", "FMA"}
+	r.checkFeatures()
+	requireProblem(t, r, Fault, "lacks AVX2, FMA,", "NATIVE=0")
 }
 
 func TestBarriers(t *testing.T) {
@@ -150,9 +147,4 @@ func TestModelProblems(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, models.BuiltIn, 0o644))
 	r.use(Options{Model: engine.ModelOptions{Path: path, Mlock: true}})
 	requireProblem(t, r, Warning, "--mlock wants to lock 6 MiB and the limit is 64 KiB", "ulimit -l")
-}
-
-func TestCompiledFeatures(t *testing.T) {
-	require.Equal(t, []string{"EMBED", "SSE3", "AVX2"}, compiledFeatures("Metal : EMBED = 1 | CPU : SSE3 = 1 | AVX = 0 | AVX2 = 1 | "))
-	require.Empty(t, compiledFeatures(""))
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"strings"
 
 	llama "axon/cgo"
 	"axon/engine"
@@ -29,8 +28,8 @@ type Built struct {
 	GGMLPin  string   `json:"ggml_pinned,omitempty"` // empty when the Makefile did not build it
 	Backend  string   `json:"backend,omitempty"`
 	Key      string   `json:"key,omitempty"`
-	Features []string `json:"compiled_with"`                      // that the native code was compiled for
-	Missing  []string `json:"missing_instruction_sets,omitempty"` // those of them that the CPU lacks
+	Features []string `json:"compiled_for"`        // instruction sets that ggml was compiled for
+	Missing  []string `json:"cpu_lacks,omitempty"` // those of them that the CPU does not have
 }
 
 // Found is what the machine offers.
@@ -99,8 +98,7 @@ func Run(ctx context.Context, o Options) *Report {
 	}
 	r.Found.Machine = system.Look()
 	r.Found.Cores = engine.PhysicalCores()
-	// No native code may run before it is known that the CPU can run it.
-	if !r.checkPortable(system.Portable()) || !r.start() {
+	if !r.start() {
 		return r
 	}
 	r.use(o)
@@ -113,33 +111,20 @@ func Run(ctx context.Context, o Options) *Report {
 
 // start asks the linked libraries; false when they are not to be used.
 func (r *Report) start() bool {
-	err := llama.Init()
 	r.Built.Llama, r.Built.GGML = llama.Version(), llama.GGMLVersion()
-	if err != nil {
+	r.Built.Features, r.Built.Missing = llama.CPUFeatures(), llama.MissingCPUFeatures()
+	r.checkFeatures() // before any native code runs that needs them
+	if len(r.Built.Missing) > 0 {
+		return false
+	}
+	if err := llama.Init(); err != nil {
 		r.add(Fault, err.Error(), "rebuild with make clean build")
 		return false
 	}
-	r.Built.Features = compiledFeatures(llama.SystemInfo())
-	r.Built.Missing = system.Missing(system.Compiled(r.Built.Features))
 	r.Found.Devices = Devices()
 	supports := llama.Supports()
 	r.Found.Mmap, r.Found.Mlock = supports.Mmap, supports.Mlock
 	return true
-}
-
-// compiledFeatures reads ggml's list, as in "CPU : SSE3 = 1 | AVX2 = 1 | ".
-func compiledFeatures(info string) []string {
-	var names []string
-	for entry := range strings.SplitSeq(info, "|") {
-		name, value, ok := strings.Cut(entry, "=")
-		if i := strings.LastIndexByte(name, ':'); i >= 0 {
-			name = name[i+1:]
-		}
-		if ok && strings.TrimSpace(value) == "1" {
-			names = append(names, strings.TrimSpace(name))
-		}
-	}
-	return names
 }
 
 // use works out what the options come to.

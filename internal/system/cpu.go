@@ -17,19 +17,10 @@ func Missing(features []Feature) []string {
 	return names
 }
 
-// Portable lists what a build for any machine of this architecture needs
-// (make build NATIVE=0). Native code that meets a CPU without one of these
-// dies of an illegal instruction, so ask before any runs.
-func Portable() []Feature {
-	var list []Feature
-	for _, name := range portable {
-		list = append(list, Feature{name, known[name]()})
-	}
-	return list
-}
-
 // Compiled says of each feature that a library was compiled for whether the
-// CPU has it; names that this package does not know are left out.
+// CPU has it; names that this package does not know are left out. Native code
+// that meets a CPU without one dies of an illegal instruction, so ask before
+// any runs.
 func Compiled(names []string) []Feature {
 	var list []Feature
 	for _, name := range names {

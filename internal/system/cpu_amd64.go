@@ -2,8 +2,6 @@ package system
 
 import "golang.org/x/sys/cpu"
 
-var portable = []string{"AVX2", "FMA", "BMI2", "F16C"}
-
 // known maps ggml's names of instruction sets to what the CPU says.
 var known = map[string]func() bool{
 	"SSE3":        func() bool { return cpu.X86.HasSSE3 },

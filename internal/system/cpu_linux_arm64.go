@@ -2,9 +2,6 @@ package system
 
 import "golang.org/x/sys/cpu"
 
-// An ARM build for any machine asks for nothing beyond ARMv8.
-var portable []string
-
 // known maps ggml's names of instruction sets to what the CPU says.
 var known = map[string]func() bool{
 	"NEON":        func() bool { return cpu.ARM64.HasASIMD },
