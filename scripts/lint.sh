@@ -14,7 +14,7 @@ if [ ! -x "$dir/golangci-lint" ]; then
     go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$version"
 fi
 
-"$dir/golangci-lint" run ./...
+"$dir/golangci-lint" run --allow-parallel-runners ./...
 if command -v shellcheck >/dev/null; then
   shellcheck -x -P SCRIPTDIR .ci/run scripts/*.sh third_party/llama.cpp/*.sh
 fi
