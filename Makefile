@@ -80,6 +80,18 @@ race: llama ## Run all tests under the race detector
 cgocheck: llama ## Run the tests around C with pointer checks and a garbage collector that never rests
 	$(call go,test -count=1 -timeout 30m -exec 'env GODEBUG=cgocheck=1 GOGC=1' ./cgo/... ./engine/...)
 
+.PHONY: soak
+soak: llama ## Open and close 1,000 times, send 10,000 requests, print how memory goes
+	@env $(CGO_ENV) AXON_SOAK=1 go test -count=1 -timeout 60m -run TestSoak -v ./engine
+
+.PHONY: parity
+parity: llama peers ## Compare generation, scores and tokens with llama.cpp's own programs
+	$(call go,test -count=1 -v ./internal/parity)
+
+.PHONY: models-table
+models-table: build ## Score the model family on the held-out text and print the table
+	@scripts/models-table.sh
+
 .PHONY: fuzz
 fuzz: llama ## Try each fuzz target FUZZTIME times
 	$(call script,fuzz.sh)
