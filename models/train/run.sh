@@ -28,11 +28,11 @@ member() { # NAME STEPS TOKENIZER
 		--tokenizer "$3" --out "$models/$1.gguf"
 }
 # One thread each: with more cores, run these side by side.
-member axon-70k 2600 "$work/tokenizer.json"
-member axon-200k 2600 "$work/tokenizer.json"
-member axon-800k 2600 "$work/tokenizer.json"
-member axon-3m 2600 "$work/tokenizer.json"
-member axon-gpt2vocab 1200 "$gpt2"
+member axon-70k 1500 "$work/tokenizer.json"
+member axon-200k 800 "$work/tokenizer.json"
+member axon-800k 1500 "$work/tokenizer.json"
+member axon-3m 1500 "$work/tokenizer.json"
+member axon-gpt2vocab 800 "$gpt2"
 
 "$py" "$here/evaluate.py" --heldout "$models/heldout.txt" \
 	--tokenizer "$work/tokenizer.json" --gpt2-vocab "$gpt2" \
