@@ -12,6 +12,7 @@ package llama
 #cgo cuda LDFLAGS: -lllama -lggml -lggml-cpu -lggml-cuda -lggml-base -lcudart -lcublas -lcublasLt -lcuda
 #cgo vulkan LDFLAGS: -lllama -lggml -lggml-cpu -lggml-vulkan -lggml-base -lvulkan
 #cgo metal LDFLAGS: -lllama -lggml -lggml-cpu -lggml-metal -lggml-blas -lggml-base
+#cgo rpc LDFLAGS: -lggml-rpc -lggml-base
 #cgo linux LDFLAGS: -l:libstdc++.a -static-libgcc -lm -lpthread -Wl,--as-needed
 #cgo darwin LDFLAGS: -lc++ -framework Accelerate -framework Foundation -framework Metal -framework MetalKit
 */

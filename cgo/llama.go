@@ -9,6 +9,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -45,11 +46,15 @@ var Init = sync.OnceValue(func() error {
 		return err
 	}
 	C.ax_init(C.int(logLevel.Load()))
-	if v := Version(); v != PinnedVersion {
+	if v := Version(); v != PinnedVersion && !ownCheckout() {
 		return fmt.Errorf("%w: %s, want %s; rebuild with make clean build", ErrVersion, v, PinnedVersion)
 	}
 	return nil
 })
+
+// ownCheckout reports whether the build was asked for somebody's own llama.cpp
+// (LLAMA_CPP_DIR), whose version is theirs to answer for.
+func ownCheckout() bool { return strings.HasPrefix(C.GoString(C.ax_build_key()), "own-") }
 
 // Version is the release of the linked llama.cpp.
 func Version() string { return C.GoString(C.ax_llama_version()) }

@@ -137,6 +137,12 @@ void ax_init(int level) {
 void         ax_set_log_level(int level) { log_level = level; }
 const char * ax_llama_version(void) { return llama_version(); }
 const char * ax_ggml_version(void)  { return ggml_version(); }
+
+#ifndef AXON_LLAMA_KEY
+#define AXON_LLAMA_KEY ""
+#endif
+const char * ax_build_key(void) { return AXON_LLAMA_KEY; }
+
 const char * ax_system_info(void)   { return llama_print_system_info(); }
 
 bool ax_supports(int what) {

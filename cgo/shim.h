@@ -26,6 +26,7 @@ void         ax_init(int log_level);      // once; log_level: 0 none .. 4 debug,
 void         ax_set_log_level(int level);
 const char * ax_llama_version(void);
 const char * ax_ggml_version(void);
+const char * ax_build_key(void);          // of the Makefile's build; empty without it
 const char * ax_system_info(void);
 bool         ax_supports(int what);       // 0 mmap, 1 mlock, 2 GPU offload, 3 RPC
 

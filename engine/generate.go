@@ -11,7 +11,7 @@ import (
 	"axon/kernels"
 )
 
-// Unlimited, as GenerateRequest.MaxTokens, goes on until the model ends the
+// Unlimited is the GenerateRequest.MaxTokens that goes on until the model ends the
 // text or the context is full.
 const Unlimited = -1
 

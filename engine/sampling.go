@@ -8,7 +8,7 @@ import (
 	"axon/kernels"
 )
 
-// RandomSeed, as Sampling.Seed, draws a new seed for each request.
+// RandomSeed is the Sampling.Seed that draws a new seed for each request.
 const RandomSeed = math.MaxUint32
 
 // Sampling says how the next token is picked. The zero value is greedy: the

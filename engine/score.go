@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -131,7 +132,7 @@ func (e *Engine) scoreAll(ctx context.Context, r *ScoreRequest, list []window, n
 		if err != nil {
 			cancel()
 			for ; done < started; done++ { // their rows must not outlive us
-				<-errs
+				err = errors.Join(err, otherThan(<-errs, context.Canceled))
 			}
 			return err
 		}

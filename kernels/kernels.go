@@ -27,11 +27,11 @@ func ArgMax(row []float32) (int, error) {
 	if len(row) == 0 {
 		return 0, errors.New("row of logits is empty")
 	}
-	best, max := 0, row[0]
-	nan := max != max
+	best, top := 0, row[0]
+	nan := top != top
 	for i, v := range row {
-		if v > max {
-			best, max = i, v
+		if v > top {
+			best, top = i, v
 		}
 		nan = nan || v != v
 	}
@@ -45,23 +45,23 @@ func ArgMax(row []float32) (int, error) {
 // out, so that it neither overflows nor loses small terms. A row of -Inf gives
 // -Inf, and so does an empty one.
 func LogSumExp(row []float32) (float64, error) {
-	max := math.Inf(-1)
+	top := math.Inf(-1)
 	for _, v := range row {
 		if v != v {
 			return 0, ErrNaN
 		}
-		if float64(v) > max {
-			max = float64(v)
+		if float64(v) > top {
+			top = float64(v)
 		}
 	}
-	if math.IsInf(max, 0) {
-		return max, nil
+	if math.IsInf(top, 0) {
+		return top, nil
 	}
 	sum := 0.0
 	for _, v := range row {
-		sum += math.Exp(float64(v) - max)
+		sum += math.Exp(float64(v) - top)
 	}
-	return max + math.Log(sum), nil
+	return top + math.Log(sum), nil
 }
 
 // TopK appends the k largest entries of row to dst, in descending order, the

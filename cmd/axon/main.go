@@ -100,7 +100,7 @@ func newApp() *cli.App {
 			modelCommand(), benchCommand(), devicesCommand(), doctorCommand(),
 			completionCommand(), licensesCommand(),
 		},
-		CommandNotFound: func(c *cli.Context, name string) {},
+		CommandNotFound: func(*cli.Context, string) {},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usageError("there is no command %q; axon --help lists them", c.Args().First())

@@ -32,7 +32,9 @@ func TestTheLineShowsPartAndTime(t *testing.T) {
 
 func TestANilBarDoesNothing(t *testing.T) {
 	var b *Bar
-	b.Set(1)
-	b.Add(1)
-	b.Stop()
+	require.NotPanics(t, func() {
+		b.Set(1)
+		b.Add(1)
+		b.Stop()
+	})
 }
