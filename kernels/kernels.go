@@ -22,21 +22,36 @@ type Entry struct {
 	Value float32
 }
 
-// ArgMax is the index of the largest value, the lowest one among equals.
+// ArgMax is the index of the largest value, the lowest one among equals. Four
+// values are passed over at once: hardly any exceeds the largest so far, and
+// what is not a number fails the same comparison.
 func ArgMax(row []float32) (int, error) {
 	if len(row) == 0 {
 		return 0, errors.New("row of logits is empty")
 	}
-	best, top := 0, row[0]
-	nan := top != top
-	for i, v := range row {
-		if v > top {
-			best, top = i, v
+	best, max := 0, float32(math.Inf(-1))
+	i := 0
+	for ; i+4 <= len(row); i += 4 {
+		q := row[i : i+4 : i+4]
+		if q[0] <= max && q[1] <= max && q[2] <= max && q[3] <= max {
+			continue
 		}
-		nan = nan || v != v
+		for k, v := range q {
+			if v != v {
+				return 0, ErrNaN
+			}
+			if v > max {
+				best, max = i+k, v
+			}
+		}
 	}
-	if nan {
-		return 0, ErrNaN
+	for ; i < len(row); i++ {
+		if row[i] != row[i] {
+			return 0, ErrNaN
+		}
+		if row[i] > max {
+			best, max = i, row[i]
+		}
 	}
 	return best, nil
 }
