@@ -29,7 +29,7 @@ member() { # NAME STEPS TOKENIZER
 }
 # One thread each: with more cores, run these side by side.
 member axon-70k 1500 "$work/tokenizer.json"
-member axon-200k 800 "$work/tokenizer.json"
+member axon-200k 1500 "$work/tokenizer.json"
 member axon-800k 1500 "$work/tokenizer.json"
 member axon-3m 1500 "$work/tokenizer.json"
 member axon-gpt2vocab 800 "$gpt2"
