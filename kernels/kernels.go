@@ -29,19 +29,19 @@ func ArgMax(row []float32) (int, error) {
 	if len(row) == 0 {
 		return 0, errors.New("row of logits is empty")
 	}
-	best, max := 0, float32(math.Inf(-1))
+	best, top := 0, float32(math.Inf(-1))
 	i := 0
 	for ; i+4 <= len(row); i += 4 {
 		q := row[i : i+4 : i+4]
-		if q[0] <= max && q[1] <= max && q[2] <= max && q[3] <= max {
+		if q[0] <= top && q[1] <= top && q[2] <= top && q[3] <= top {
 			continue
 		}
 		for k, v := range q {
 			if v != v {
 				return 0, ErrNaN
 			}
-			if v > max {
-				best, max = i+k, v
+			if v > top {
+				best, top = i+k, v
 			}
 		}
 	}
@@ -49,8 +49,8 @@ func ArgMax(row []float32) (int, error) {
 		if row[i] != row[i] {
 			return 0, ErrNaN
 		}
-		if row[i] > max {
-			best, max = i, row[i]
+		if row[i] > top {
+			best, top = i, row[i]
 		}
 	}
 	return best, nil
