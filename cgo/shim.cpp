@@ -441,8 +441,8 @@ int ax_pool_new(int n_threads, ax_pool ** out, ax_error * err) {
     return guard(err, [&] {
         ggml_threadpool_params p = ggml_threadpool_params_default(n_threads);
         // Between two tokens the workers wait awake, for a few milliseconds at
-        // most: waking them for each token costs several per cent on a busy
-        // machine. After that they sleep, so that an idle engine burns nothing.
+        // most, so that they need not be woken for each. After that they sleep:
+        // an idle engine burns nothing.
         p.poll = 1;
         ggml_threadpool * pool = ggml_threadpool_new(&p);
         if (pool == nullptr) {
