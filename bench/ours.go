@@ -22,6 +22,7 @@ type Config struct {
 	GPULayers   int // negative: all
 	NoKVOffload bool
 	NoMmap      bool
+	SplitCache  bool // KV cells of its own for each sequence, as llama-batched-bench has them by default
 }
 
 // ours runs a test on our engine.
@@ -37,7 +38,7 @@ type ours struct {
 func NewOurs(m *engine.Model, c Config, t Test) (Runner, error) {
 	e, err := engine.New(m, engine.Options{
 		Context: t.parallel() * t.cells(), Batch: c.UBatch, Sequences: t.parallel(), Rows: t.parallel(),
-		Threads: c.Threads, FlashAttention: c.Flash, CacheTypeK: c.TypeK, CacheTypeV: c.TypeV, NoKVOffload: c.NoKVOffload,
+		Threads: c.Threads, FlashAttention: c.Flash, CacheTypeK: c.TypeK, CacheTypeV: c.TypeV, NoKVOffload: c.NoKVOffload, SplitCache: c.SplitCache,
 	})
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ type candidate struct {
 }
 
 func (e *Engine) newBeamSearch(req *GenerateRequest) (generation, *job, error) {
-	b := &beamSearch{req: req, opt: *req.Beams, vocab: e.model.vocab, queue: newEventQueue(), recent: req.Sampling.recent(e.info.ContextSeq)}
+	b := &beamSearch{req: req, opt: *req.Beams, vocab: e.model.vocab, queue: newEventQueue(req.OnToken), recent: req.Sampling.recent(e.info.ContextSeq)}
 	b.opt.Groups = or(b.opt.Groups, 1)
 	room := (e.info.Context - len(req.Prompt)) / b.opt.Beams
 	req.MaxTokens = min(req.MaxTokens, room)

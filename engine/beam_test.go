@@ -19,7 +19,7 @@ func search(t *testing.T, o BeamOptions) *beamSearch {
 	t.Cleanup(func() { _ = m.Close() })
 	require.True(t, m.Vocab().IsEOG(0))
 	o.Groups = or(o.Groups, 1)
-	return &beamSearch{req: &GenerateRequest{}, opt: o, vocab: m.Vocab(), queue: newEventQueue(), steps: 1}
+	return &beamSearch{req: &GenerateRequest{}, opt: o, vocab: m.Vocab(), steps: 1}
 }
 
 func next(total float64, logprobs map[Token]float64) []candidate {

@@ -39,7 +39,7 @@ type rowRef struct {
 }
 
 func newDriver(e *Engine) *driver {
-	return &driver{Engine: e, slots: newSlotTable(e.ctx, e.info.Seqs, e.info.Context)}
+	return &driver{Engine: e, slots: newSlotTable(e)}
 }
 
 // run is the engine's loop. llama.cpp's threads are tied to the one that
@@ -144,12 +144,26 @@ func (d *driver) fill() {
 			break
 		}
 	}
-	slices.SortStableFunc(waiting, func(a, b *sequence) int {
-		return cmp.Compare(min(len(a.pending()), 2), min(len(b.pending()), 2))
-	})
+	slices.SortStableFunc(waiting, byPending)
 	for _, s := range waiting {
 		d.add(s)
 	}
+}
+
+// byPending puts single tokens before prompts, and orders them by slot: where
+// sequences have cells of their own, llama.cpp cuts a batch whenever the order
+// of the slots does not rise.
+func byPending(a, b *sequence) int {
+	one, other := len(a.pending()) == 1, len(b.pending()) == 1
+	switch {
+	case one && other:
+		return cmp.Compare(a.slot, b.slot)
+	case one:
+		return -1
+	case other:
+		return 1
+	}
+	return 0
 }
 
 func (d *driver) waiting(list []*sequence, hidden bool) []*sequence {

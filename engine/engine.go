@@ -19,7 +19,7 @@ type Engine struct {
 	threads int
 	encoder bool // every token sees every other: no next tokens, whole prompts at once
 	noReuse bool // the model's memory cannot drop the end of a sequence
-	noFork  bool // nor have two sequences share cells for long
+	noFork  bool // two sequences cannot share cells
 
 	mu       sync.Mutex
 	queue    []*job
@@ -61,7 +61,7 @@ func New(m *Model, o Options) (*Engine, error) {
 		model: m, ctx: ctx, info: ctx.Info(), rows: p.Rows, threads: max(p.Threads, p.ThreadsB),
 		encoder:  !ctx.Info().HasMemory || causal == "false",
 		noReuse:  info.Recurrent || info.Hybrid || window || !ctx.Info().HasMemory || causal == "false",
-		noFork:   window,
+		noFork:   window || o.SplitCache,
 		maxQueue: or(o.Queue, defaultQueue),
 		wake:     make(chan struct{}, 1), stopped: make(chan struct{}),
 	}

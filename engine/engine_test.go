@@ -175,6 +175,25 @@ func TestTheCallersTokensMayBeReused(t *testing.T) {
 	require.Less(t, maxDiff(rows(t, e.Distributions, last)[n-1], got), 0.05)
 }
 
+func TestASplitCacheGivesTheSameTokens(t *testing.T) {
+	shared, split := newEngine(t, engine.Options{Context: 2048, Sequences: 4}), newEngine(t, engine.Options{Context: 2048, Sequences: 4, SplitCache: true})
+	require.Equal(t, 512, split.Limits().Sequence)
+	prompts := make([]string, 6)
+	got := make([]engine.Generated, len(prompts))
+	var wg sync.WaitGroup
+	for i := range prompts {
+		prompts[i] = strings.Repeat("The function returns an error. ", i) + prompt
+		wg.Go(func() { got[i] = greedy(t, split, prompts[i], 30) })
+	}
+	wg.Wait()
+	for i, p := range prompts {
+		require.Equal(t, greedy(t, shared, p, 30).Tokens, got[i].Tokens)
+	}
+	tokens := tokenize(t, split, prompt)
+	require.ErrorIs(t, generateErr(split, engine.GenerateRequest{Prompt: tokens, N: 2, MaxTokens: 3}), engine.ErrUnsupported)
+	require.ErrorIs(t, generateErr(split, engine.GenerateRequest{Prompt: make([]engine.Token, 600)}), engine.ErrTooLong)
+}
+
 func TestAPrefixIsSharedWithARunningSequence(t *testing.T) {
 	e := newEngine(t, engine.Options{Sequences: 4})
 	long := strings.Repeat("Writer is the interface that wraps the basic Write method. ", 6)

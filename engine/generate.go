@@ -117,7 +117,7 @@ func (e *Engine) Generate(ctx context.Context, req GenerateRequest) (*Result, er
 		return nil, err
 	}
 	if e.noFork && (req.N > 1 || req.Beams != nil) {
-		return nil, fmt.Errorf("%w: %s has sliding-window attention, whose small cache cannot fork; start with --swa-full", ErrUnsupported, e.model.name)
+		return nil, fmt.Errorf("%w: the cache of %s is split by sequence or by sliding windows and cannot fork; start without --no-kv-unified and with --swa-full", ErrUnsupported, e.model.name)
 	}
 	room := min(e.info.ContextSeq-len(req.Prompt), (e.info.Context-len(req.Prompt))/req.N)
 	if req.MaxTokens == Unlimited || req.MaxTokens > room {
@@ -160,7 +160,7 @@ func (e *Engine) newGeneration(req *GenerateRequest) (generation, *job, error) {
 	if req.Beams != nil {
 		return e.newBeamSearch(req)
 	}
-	g := &sampled{req: req, vocab: e.model.vocab, queue: newEventQueue()}
+	g := &sampled{req: req, vocab: e.model.vocab, queue: newEventQueue(req.OnToken)}
 	for i := range req.N {
 		seed := seedOf(req.Sampling.Seed, i)
 		p, err := newPicker(e.model, &req.Sampling, req.Prompt, seed, e.info.ContextSeq)
@@ -186,10 +186,14 @@ func seedOf(seed uint32, i int) uint32 {
 
 // follow passes events on until the job is done.
 func (e *Engine) follow(j *job, q *eventQueue, onToken func(TokenEvent) error) error {
+	if q == nil {
+		<-j.done
+		return j.err
+	}
 	var failed error
 	pass := func() {
 		for _, ev := range q.take() {
-			if onToken == nil || failed != nil {
+			if failed != nil {
 				continue
 			}
 			if failed = onToken(ev); failed != nil {
@@ -216,16 +220,26 @@ func otherThan(err, have error) error {
 	return err
 }
 
-// eventQueue carries events from the driver, which never waits, to the caller.
+// eventQueue carries events from the driver, which never waits, to the
+// caller. There is none when nobody listens: waking a goroutine for each token
+// takes time from the compute threads.
 type eventQueue struct {
 	mu    sync.Mutex
 	list  []TokenEvent
 	ready chan struct{}
 }
 
-func newEventQueue() *eventQueue { return &eventQueue{ready: make(chan struct{}, 1)} }
+func newEventQueue(listener func(TokenEvent) error) *eventQueue {
+	if listener == nil {
+		return nil
+	}
+	return &eventQueue{ready: make(chan struct{}, 1)}
+}
 
 func (q *eventQueue) put(ev TokenEvent) {
+	if q == nil {
+		return
+	}
 	q.mu.Lock()
 	q.list = append(q.list, ev)
 	q.mu.Unlock()

@@ -37,6 +37,12 @@ type Options struct {
 	YarnBetaSlow    float32
 	YarnOrigContext int
 
+	// SplitCache gives every sequence KV cells of its own, Context/Sequences of
+	// them, instead of letting all share one pool. Attention then looks at one
+	// sequence's cells only, which is faster when many are at work; but a
+	// sequence cannot be longer than its share, a running one cannot lend its
+	// prefix, and there are no forks: one sequence a request, and no beams.
+	SplitCache  bool
 	NoKVOffload bool // keep the KV cache in RAM even when layers are on a GPU
 	SWAFull     bool // full-size cache for sliding-window attention
 }
@@ -153,6 +159,7 @@ func (o Options) contextParams(m ModelInfo) llama.ContextParams {
 	p.YarnFast = or(o.YarnBetaFast, p.YarnFast)
 	p.YarnSlow = or(o.YarnBetaSlow, p.YarnSlow)
 	p.YarnOrigContext = o.YarnOrigContext
+	p.Unified = !o.SplitCache
 	p.OffloadKQV = !o.NoKVOffload
 	p.SWAFull = o.SWAFull
 	return p
@@ -169,6 +176,8 @@ func or[T comparable](v, otherwise T) T {
 
 // PhysicalCores is the number of cores that this process may use, siblings
 // counted once: arithmetic on both siblings of a core gains nothing.
-func PhysicalCores() int {
-	return max(1, min(physicalCores(), runtime.GOMAXPROCS(0)))
-}
+func PhysicalCores() int { return max(1, min(physicalCores(), processors)) }
+
+// processors is what Go found at the start: the affinity and the container's
+// quota are in it, later changes for other reasons are not.
+var processors = runtime.GOMAXPROCS(0)

@@ -24,10 +24,11 @@ type slotTable struct {
 	clock    int64
 	reserved int // cells promised to jobs at work
 	capacity int
+	split    bool // slots cannot share cells
 }
 
-func newSlotTable(ctx *llama.Context, n, cells int) *slotTable {
-	return &slotTable{ctx: ctx, slots: make([]slot, n), capacity: cells}
+func newSlotTable(e *Engine) *slotTable {
+	return &slotTable{ctx: e.ctx, slots: make([]slot, e.info.Seqs), capacity: e.info.Context, split: e.noFork}
 }
 
 // cells is what is promised plus what is remembered. Shared cells count
@@ -89,7 +90,7 @@ func (t *slotTable) longestPrefix(prompt []Token) (best, length int) {
 	best = -1
 	for i := range t.slots {
 		held := t.slots[i].tokens
-		if s := t.slots[i].seq; s != nil {
+		if s := t.slots[i].seq; s != nil && !t.split {
 			held = s.tokens[:s.cached]
 		}
 		if n := commonPrefix(held, prompt); n > length {

@@ -13,3 +13,10 @@ const BuiltInName = "axon-3m"
 //
 //go:embed axon-3m.gguf
 var BuiltIn []byte
+
+// Family lists the files of the family, smallest first: the same vocabulary,
+// the same text, the same text held out. The last one is built in.
+var Family = []string{"axon-70k.gguf", "axon-200k.gguf", "axon-800k.gguf", "axon-3m.gguf"}
+
+// GPT2Vocabulary is the member that has GPT-2's vocabulary.
+const GPT2Vocabulary = "axon-gpt2vocab.gguf"

@@ -73,6 +73,7 @@ func benchPeerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "peer", Usage: "`PATH` of llama-bench to compare with; auto: the one in peers/ beside axon", TakesFile: true},
 		&cli.StringFlag{Name: "peer-batched", Usage: "`PATH` of llama-batched-bench; by default the one beside llama-bench", TakesFile: true},
+		&cli.BoolFlag{Name: "no-kv-unified", Aliases: []string{"no-kvu"}, Usage: "give each sequence KV cells of its own, as llama-batched-bench does by default"},
 		&cli.BoolFlag{Name: "peer-kvu", Usage: "let llama-batched-bench use one KV cache for all sequences, as the engine does, instead of one for each"},
 	}
 }
@@ -87,6 +88,7 @@ type benchRun struct {
 }
 
 func benchEngine(c *cli.Context) error {
+	defer quietRuntime()() // as in generate
 	r, err := newBenchRun(c)
 	if err != nil {
 		return err
@@ -137,7 +139,7 @@ func benchConfig(c *cli.Context) bench.Config {
 	cfg := bench.Config{
 		Threads: c.Int("threads"), Batch: c.Int("batch-size"), UBatch: c.Int("ubatch-size"), Flash: c.String("flash-attn"),
 		TypeK: c.String("cache-type-k"), TypeV: c.String("cache-type-v"),
-		GPULayers: c.Int("n-gpu-layers"), NoKVOffload: c.Bool("no-kv-offload"), NoMmap: c.Bool("no-mmap"),
+		GPULayers: c.Int("n-gpu-layers"), NoKVOffload: c.Bool("no-kv-offload"), NoMmap: c.Bool("no-mmap"), SplitCache: c.Bool("no-kv-unified"),
 	}
 	if cfg.Threads == 0 {
 		cfg.Threads = engine.PhysicalCores() // said aloud: the peer would count differently

@@ -49,6 +49,7 @@ func chat(c *cli.Context) error {
 	if req.N != 1 {
 		return usageError("--sequences %d: a chat has one answer a turn", req.N)
 	}
+	defer quietRuntime()()
 	return withEngine(c, nil, func(ctx context.Context, e *engine.Engine) error {
 		t := &conversation{engine: e, request: req, out: c.App.Writer, template: c.String("chat-template")}
 		if t.template == "" {

@@ -83,6 +83,7 @@ func generate(c *cli.Context) error {
 			o.Sequences = max(o.Sequences, 2*req.Beams.Beams)
 		}
 	}
+	defer quietRuntime()()
 	return withEngine(c, slots, func(ctx context.Context, e *engine.Engine) error {
 		if req.Prompt, err = promptTokens(e.Model().Vocab(), text); err != nil {
 			return err
