@@ -49,7 +49,7 @@ LDFLAGS = -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Llama=$(call built,vers
 	-X $(INFO).Ggml=$(call built,ggml) -X $(INFO).Backend=$(BACKEND) -X $(INFO).Key=$(call built,key)
 
 # What "make run" continues: the built-in model has read Go's documentation.
-PROMPT ?= Package sort provides
+PROMPT ?= If the file does not exist,
 
 .PHONY: help
 help: ## Show this help
@@ -58,7 +58,7 @@ help: ## Show this help
 
 .PHONY: run
 run: build ## Build all that is needed and generate text with the built-in model
-	bin/axon generate --echo --n-predict 96 --temp 0.6 --repeat-penalty 1.1 --seed 2 "$(PROMPT)"
+	bin/axon generate --echo --n-predict 64 --temp 0.7 --repeat-penalty 1.15 --seed 3 "$(PROMPT)"
 
 .PHONY: build
 build: llama ## Build bin/axon, one self-contained binary
