@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,7 +91,7 @@ func oneRequest(t *testing.T, e *engine.Engine, i int) {
 	case 3:
 		_, err = e.Embed(ctx, tokens, engine.PoolMean, true)
 	default:
-		_, err = e.Generate(ctx, engine.GenerateRequest{Prompt: tokens, MaxTokens: 50, IgnoreEOG: true, OnToken: func(engine.TokenEvent) error {
+		_, err = e.Generate(ctx, engine.GenerateRequest{Prompt: tokens, MaxTokens: 400, IgnoreEOG: true, OnToken: func(engine.TokenEvent) error {
 			cancel()
 			return nil
 		}})
@@ -101,19 +101,26 @@ func oneRequest(t *testing.T, e *engine.Engine, i int) {
 	assert.NoError(t, err)
 }
 
+// every is the number of rounds between two looks at memory, before each of
+// which Go's heap is emptied.
+const every = 5
+
 // trend records resident memory over time.
-type trend struct{ rss []float64 }
+type trend struct {
+	rounds int
+	rss    []float64
+}
 
 func newTrend() *trend { return &trend{} }
 
 func (r *trend) sample() {
-	if len(r.rss)%50 == 0 {
-		runtime.GC()
+	if r.rounds++; r.rounds%every == 0 {
+		debug.FreeOSMemory()
+		r.rss = append(r.rss, float64(residentBytes()))
 	}
-	r.rss = append(r.rss, float64(residentBytes()))
 }
 
-// slope is the least-squares growth in bytes per sample over the second half.
+// slope is the least-squares growth in bytes per round over the second half.
 func (r *trend) slope() float64 {
 	y := r.rss[len(r.rss)/2:]
 	n := float64(len(y))
@@ -123,15 +130,15 @@ func (r *trend) slope() float64 {
 		sx, sy, sxx, sxy = sx+x, sy+v, sxx+x*x, sxy+x*v
 	}
 	if d := n*sxx - sx*sx; d != 0 {
-		return (n*sxy - sx*sy) / d
+		return (n*sxy - sx*sy) / d / every
 	}
 	return 0
 }
 
 func (r *trend) report(what string) string {
 	const mib = 1 << 20
-	return fmt.Sprintf("%s: %d samples, resident %.1f MiB first, %.1f half-way, %.1f last; slope of the second half %+.0f bytes each; native %+v",
-		what, len(r.rss), r.rss[0]/mib, r.rss[len(r.rss)/2]/mib, r.rss[len(r.rss)-1]/mib, r.slope(), llama.Live())
+	return fmt.Sprintf("%s: %d rounds, resident %.1f MiB first, %.1f half-way, %.1f last; slope of the second half %+.0f bytes each; native %+v",
+		what, r.rounds, r.rss[0]/mib, r.rss[len(r.rss)/2]/mib, r.rss[len(r.rss)-1]/mib, r.slope(), llama.Live())
 }
 
 // residentBytes is the process's resident memory; 0 where the system does not
