@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	llama "axon/cgo"
 	"axon/kernels"
 )
 
@@ -85,8 +86,17 @@ func (r *ScoreRequest) windows() ([]window, error) {
 	return list, nil
 }
 
-// Score measures the cross-entropy of a text. Windows are computed at most
-// two at a time, so that one's rows are ready while the other's are taken.
+// ScoreOptions sets the context that Score uses best: room for two physical
+// batches of windows, so that every batch is full.
+func (o Options) ScoreOptions(window int) Options {
+	batch := or(o.Batch, defaultBatch)
+	o.Sequences = min(2*max(1, batch/window), llama.MaxSequences)
+	o.Context = o.Sequences * window
+	return o
+}
+
+// Score measures the cross-entropy of a text, as many windows at a time as
+// the engine has room for.
 func (e *Engine) Score(ctx context.Context, r ScoreRequest) (Score, error) {
 	list, err := r.windows()
 	if err != nil {
@@ -117,7 +127,7 @@ func (e *Engine) textLen(t Token) int {
 }
 
 func (e *Engine) scoreAll(ctx context.Context, r *ScoreRequest, list []window, nats []float64) error {
-	const atOnce = 2
+	atOnce := max(1, min(e.info.Seqs, e.info.Context/r.Window))
 	errs := make(chan error, len(list))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -145,17 +155,23 @@ func (e *Engine) scoreAll(ctx context.Context, r *ScoreRequest, list []window, n
 
 // scoreWindow fills in nats[i] for the tokens of one window. A vocabulary that
 // wants a beginning-of-text token gets it in place of the window's first
-// token, as in llama-perplexity.
+// token, as in llama-perplexity. The last token is evaluated too, though nothing
+// is predicted from it: quantised matrices multiply blocks of tokens, a window
+// cut short by one gives other last digits than llama-perplexity's.
 func (e *Engine) scoreWindow(ctx context.Context, tokens []Token, w window, nats []float64) error {
 	in := append([]Token{}, tokens[w.start:w.end]...)
 	if v := e.model.vocab; v.AddBOS {
 		in[0] = v.BOS
 	}
-	positions := make([]int, 0, w.end-w.first)
-	for i := w.first; i < w.end; i++ {
-		positions = append(positions, i-1-w.start)
+	last := len(in) - 1
+	var positions []int
+	for pos := w.first - 1 - w.start; pos <= last; pos++ {
+		positions = append(positions, pos)
 	}
-	return e.Distributions(ctx, RowsRequest{Tokens: in[:len(in)-1], Positions: positions, Fresh: true, Each: func(pos int, row []float32) error {
+	return e.Distributions(ctx, RowsRequest{Tokens: in, Positions: positions, Fresh: true, Each: func(pos int, row []float32) error {
+		if pos == last {
+			return nil
+		}
 		lse, err := kernels.LogSumExp(row)
 		if err != nil {
 			return fmt.Errorf("position %d: %w", w.start+pos, err)

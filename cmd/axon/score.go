@@ -51,8 +51,7 @@ func score(c *cli.Context) error {
 	}
 	// llama.cpp's tools drop one newline at the end of a file.
 	text = strings.TrimSuffix(text, "\n")
-	twoWindows := func(o *engine.Options) { o.Context, o.Sequences = 2*window, 2 }
-	return withEngine(c, twoWindows, func(ctx context.Context, e *engine.Engine) error {
+	return withEngine(c, func(o *engine.Options) { *o = o.ScoreOptions(window) }, func(ctx context.Context, e *engine.Engine) error {
 		tokens, err := e.Model().Vocab().Tokenize(text, true, false)
 		if err != nil {
 			return err

@@ -134,7 +134,10 @@ func tidy(s string) string {
 
 var finalEstimate = regexp.MustCompile(`Final estimate: PPL = ([0-9.]+) \+/- ([0-9.]+)`)
 
-// TestScoreIsThatOfLlamaPerplexity wants four equal digits.
+// TestScoreIsThatOfLlamaPerplexity wants four equal digits. llama-perplexity
+// computes one window at a time here: with several in one KV cache the sums of
+// flash attention are cut elsewhere, and its own result for the quantised
+// model changes in the third digit.
 func TestScoreIsThatOfLlamaPerplexity(t *testing.T) {
 	text, err := os.ReadFile(heldOut)
 	require.NoError(t, err)
@@ -148,13 +151,13 @@ func TestScoreIsThatOfLlamaPerplexity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			model := path(t)
-			for _, window := range []int{128, 384} {
-				_, log := peer(t, "llama-perplexity", "-m", model, "-f", file, "-c", strconv.Itoa(window), "-t", "1", "--no-warmup")
+			for _, window := range []int{128, 512} {
+				_, log := peer(t, "llama-perplexity", "-m", model, "-f", file, "-c", strconv.Itoa(window), "-b", strconv.Itoa(window), "-t", "1", "--no-warmup")
 				m := finalEstimate.FindStringSubmatch(log)
 				require.NotNil(t, m, log)
 				want, err := strconv.ParseFloat(m[1], 64)
 				require.NoError(t, err)
-				e := open(t, model, engine.Options{Threads: 1, Context: 2 * window, Sequences: 2})
+				e := open(t, model, engine.Options{Threads: 1}.ScoreOptions(window))
 				tokens, err := e.Model().Vocab().Tokenize(string(text), true, false)
 				require.NoError(t, err)
 				s, err := e.Score(context.Background(), engine.ScoreRequest{Tokens: tokens, Window: window, Skip: window / 2})
