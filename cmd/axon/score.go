@@ -20,7 +20,8 @@ func scoreCommand() *cli.Command {
 		ArgsUsage: "[TEXT | -]",
 		Description: "Prints cross-entropy in nats per token and bits per byte, and perplexity. The text is\n" +
 			"cut into windows of --ctx-size tokens; the first --skip tokens of each are context only.\n" +
-			"The defaults are those of llama-perplexity, and so are the numbers.",
+			"The defaults are those of llama-perplexity; so are the numbers, but for last digits that\n" +
+			"depend on the shape of the batches.",
 		Flags: join([]cli.Flag{
 			&cli.IntFlag{Name: "skip", Usage: "tokens of each window that are not scored; -1: half of it", Value: -1},
 			&cli.BoolFlag{Name: "whole", Usage: "score every token: windows overlap by --skip tokens"},
