@@ -130,18 +130,20 @@ func (b *beamSearch) row(s *sequence, _ int, out *llama.Output, i int) error {
 // extend keeps enough candidates that the best 2·size are among them whatever
 // the diversity penalty takes away: other groups take fewer than Beams tokens.
 func (b *beamSearch) extend(m *beam, logits []float32) error {
+	s := borrowScratch()
+	defer s.giveBack()
 	lse, err := kernels.LogSumExp(logits)
 	if err != nil {
 		return err
 	}
 	history := append(append([]Token{}, b.req.Prompt...), m.new...)
 	logits = b.penalise(logits, lse, history)
-	top, err := kernels.TopK(nil, logits, 2*b.size()+b.opt.Beams)
+	s.top, _, err = kernels.Reduce(s.top[:0], logits, 2*b.size()+b.opt.Beams, kernels.Descending, &s.Scratch)
 	if err != nil {
 		return err
 	}
 	m.next = m.next[:0]
-	for _, t := range top {
+	for _, t := range s.top {
 		p := float64(t.Value) - lse
 		if math.IsInf(p, -1) {
 			break // banned

@@ -312,16 +312,19 @@ func (g *sampled) pick(c *choice, logits []float32) error {
 }
 
 func fillLogprobs(ev *TokenEvent, logits []float32, k int) error {
-	lse, err := kernels.LogSumExp(logits)
+	s := borrowScratch()
+	defer s.giveBack()
+	var lse float64
+	var err error
+	s.top, lse, err = kernels.Reduce(s.top[:0], logits, k, kernels.Descending, &s.Scratch)
 	if err != nil {
 		return err
 	}
 	ev.Logprob = float64(logits[ev.Token]) - lse
-	top, err := kernels.TopK(nil, logits, k)
-	for _, e := range top {
+	for _, e := range s.top {
 		ev.Top = append(ev.Top, TokenProb{Token(e.Index), float64(e.Value) - lse})
 	}
-	return err
+	return nil
 }
 
 // advance makes the sequences of the choices that picked a token one longer.

@@ -172,12 +172,12 @@ func (e *Engine) scoreWindow(ctx context.Context, tokens []Token, w window, nats
 		if pos == last {
 			return nil
 		}
-		lse, err := kernels.LogSumExp(row)
+		i := w.start + pos + 1
+		h, err := kernels.CrossEntropy(row, int(tokens[i]))
 		if err != nil {
 			return fmt.Errorf("position %d: %w", w.start+pos, err)
 		}
-		i := w.start + pos + 1
-		nats[i] = lse - float64(row[tokens[i]])
+		nats[i] = h
 		return nil
 	}})
 }

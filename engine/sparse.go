@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"axon/kernels"
+)
+
+// SparseRequest asks for the most likely next tokens at positions of a
+// sequence. Its fields are those of [RowsRequest].
+type SparseRequest struct {
+	Tokens    []Token
+	Positions []int // in any order, each once; nil: all
+	K         int   // tokens of each position, at most the vocabulary
+	// Each takes the distribution at one position: the K largest
+	// log-probabilities by ascending token, and the mass of the rest. It is the
+	// engine's memory: read it, do not keep it. Each is called as
+	// RowsRequest.Each is.
+	Each  func(pos int, d kernels.Sparse) error
+	Fresh bool
+}
+
+// Sparse runs the model over the tokens and reduces the row of logits at each
+// wanted position to the K most likely tokens, in the same batch in which it
+// was computed.
+func (e *Engine) Sparse(ctx context.Context, req SparseRequest) error {
+	if req.K < 0 || req.Each == nil {
+		return fmt.Errorf("%w: the top %d, and a function for them: %t", ErrRequest, req.K, req.Each != nil)
+	}
+	return e.Distributions(ctx, RowsRequest{Tokens: req.Tokens, Positions: req.Positions, Fresh: req.Fresh, Each: func(pos int, row []float32) error {
+		s := borrowScratch()
+		defer s.giveBack()
+		var lse float64
+		var err error
+		if s.top, lse, err = kernels.Reduce(s.top[:0], row, req.K, kernels.ByIndex, &s.Scratch); err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		rest := kernels.LogProbs(s.top, lse, len(row), &s.Scratch)
+		return req.Each(pos, kernels.Sparse{Entries: s.top, Rest: rest})
+	}})
+}
+
+// scratch is the working memory of one reduction.
+type scratch struct {
+	kernels.Scratch
+	top []kernels.Entry
+}
+
+// Rows are reduced on whatever goroutine takes them: the memory goes round.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func borrowScratch() *scratch { return scratches.Get().(*scratch) }
+
+func (s *scratch) giveBack() { scratches.Put(s) }
