@@ -193,7 +193,7 @@ func (b *Batch) quantised(x extent, dst *Row) error {
 	if f.bad || lowest == 0 || lowest>>1 >= uint64(len(g.levels)) {
 		return corrupt("lowest level %d outside the grid", lowest>>1)
 	}
-	sc := newScale(g, lowest)
+	sc := newScale(g, uint32(lowest))
 	r := bitReader{buf: b.data[x.to-len(f.rest):]}
 	mass, err := r.entries(dst.Entries, sc, b.params.Vocab, newGaps(b.params.Vocab, x.k))
 	if err != nil {
@@ -242,7 +242,7 @@ func (b *Batch) verbatim(x extent, dst *Row) error {
 		return corrupt("a value is no log-probability")
 	}
 	r := bitReader{buf: f.rest}
-	if err := r.indices(dst.Entries, b.params.Vocab, newGaps(b.params.Vocab, max(1, x.k))); err != nil {
+	if err := r.indices(dst.Entries, b.params.Vocab, newGaps(b.params.Vocab, x.k)); err != nil {
 		return err
 	}
 	return r.end(len(f.rest))

@@ -120,11 +120,12 @@ func (e *Encoder) quantised(row Row) error {
 		return badRow("its mass is off by %.3g: entries have %.4g, the rest %.4g", off, mass, math.Exp(rest))
 	}
 	buf := binary.LittleEndian.AppendUint16(e.rows.buf, restCode(rest))
+	base, number := relative(e.pairs, lowest)
 	if len(row.Entries) > 0 {
-		buf = binary.AppendUvarint(buf, offset(e.pairs, lowest))
+		buf = binary.AppendUvarint(buf, number)
 	}
 	e.rows.reset(buf)
-	e.rows.entries(e.pairs, newGaps(e.params.Vocab, max(1, len(row.Entries))))
+	e.rows.entries(e.pairs, base, newGaps(e.params.Vocab, len(row.Entries)))
 	e.rows.buf = e.rows.bytes()
 	return nil
 }
@@ -155,21 +156,19 @@ func (e *Encoder) quantise(g *grid, entries []kernels.Entry) (lowest uint32, mas
 	return lowest + 1, mass, nil
 }
 
-// offset makes levels relative to the lowest, and gives the number that says to what.
-func offset(pairs []pair, lowest uint32) uint64 {
-	infinite := slices.ContainsFunc(pairs, func(p pair) bool { return p.level == 0 })
-	if !infinite {
-		for i := range pairs {
-			pairs[i].level -= lowest
-		}
-		return uint64(lowest) << 1
+// relative gives what to subtract from levels, and the number that says it: twice the
+// lowest finite level, and one more in a row with −Inf, which then is the 0 below it.
+func relative(pairs []pair, lowest uint32) (base uint32, number uint64) {
+	if !slices.ContainsFunc(pairs, func(p pair) bool { return p.level == 0 }) {
+		return lowest, uint64(lowest) << 1
 	}
+	base = lowest - 1
 	for i := range pairs {
-		if pairs[i].level > 0 {
-			pairs[i].level -= lowest - 1
+		if pairs[i].level == 0 {
+			pairs[i].level = base
 		}
 	}
-	return uint64(lowest)<<1 | 1
+	return base, uint64(lowest)<<1 | 1
 }
 
 // verbatim appends rest, values, and then the gaps.
@@ -190,7 +189,7 @@ func (e *Encoder) verbatim(row Row) error {
 		buf = binary.LittleEndian.AppendUint16(buf, h)
 	}
 	e.rows.reset(buf)
-	e.rows.indices(e.pairs, newGaps(e.params.Vocab, max(1, len(row.Entries))))
+	e.rows.indices(e.pairs, newGaps(e.params.Vocab, len(row.Entries)))
 	e.rows.buf = e.rows.bytes()
 	return nil
 }

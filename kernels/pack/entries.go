@@ -20,12 +20,19 @@ func (w *bitWriter) entry(e pair, bg, bl uint) {
 	w.remainder(uint64(e.level), bl)
 }
 
+// beyond stands for any gap and any level that is too large to be one.
+const beyond = 1 << 30
+
 // entry reads what the writer's appended.
-func (r *bitReader) entry(bg, bl uint) (gap, level uint64) {
+func (r *bitReader) entry(bg, bl uint) pair {
 	q, s := r.prefix(), r.prefix()
-	gap = r.remainder(q, bg)
-	return gap, r.remainder(s, bl)
+	gap := r.remainder(q, bg)
+	level := r.remainder(s, bl)
+	return pair{uint32(min(gap, beyond)), uint32(min(level, beyond))}
 }
+
+// maxBlock is the most entries of a block, see paceOf.
+const maxBlock = 16
 
 // prefixes of two values that do not escape, by q<<2|s: the bits, and from bit 8 on
 // their number.
@@ -38,58 +45,85 @@ var prefixes = func() (t [escape * escape]uint16) {
 	return t
 }()
 
-// entries appends all pairs of a row.
-func (w *bitWriter) entries(pairs []pair, gaps adaptive) {
+// entries appends all pairs of a row, their levels less base.
+func (w *bitWriter) entries(pairs []pair, base uint32, gaps adaptive) {
 	levels, p := newLevels(), paceOf(len(pairs))
-	size := 1 << p.block
-	for ; len(pairs) > 0; pairs = pairs[min(size, len(pairs)):] {
-		w.reserve(size * maxEntryBytes)
-		g, l := w.block(pairs[:min(size, len(pairs))], gaps.lowBits(), levels.lowBits())
+	for len(pairs) > 0 {
+		size := min(1<<p.block, len(pairs))
+		block := pairs[:size]
+		pairs = pairs[size:]
+		bg, bl := gaps.lowBits(), levels.lowBits()
+		var codes [maxBlock]code
+		codesOf(&codes, block, base, bg, bl)
+		w.reserve(maxBlock * maxEntryBytes)
+		w.codes(codes[:size], block, bg, bl)
+		g, l := clipped(block, uint32(1)<<(bg+gaps.clip), uint32(1)<<(bl+levels.clip))
 		gaps.learn(g, p)
 		levels.learn(l, p)
 	}
 }
 
-// block appends pairs with the same low bits and sums them up, clipped, for learn.
-func (w *bitWriter) block(pairs []pair, bg, bl uint) (gaps, levels uint64) {
-	bg, bl = bg&63, bl&63 // spares the shifts their check
-	maskG, maskL := uint32(1)<<bg-1, uint32(1)<<bl-1
-	clipG, clipL := uint32(8)<<bg, uint32(4)<<bl
-	buf, pos, acc, n := w.buf, w.pos, w.acc, w.n
-	for _, e := range pairs {
+// clipped sums up what learn is to know of a block.
+func clipped(block []pair, clipG, clipL uint32) (gaps, levels uint64) {
+	for _, e := range block {
 		gaps += uint64(min(e.gap, clipG))
 		levels += uint64(min(e.level, clipL))
+	}
+	return gaps, levels
+}
+
+// code is an entry's bits, and their number: none where a value escapes.
+type code struct{ bits, n uint64 }
+
+// codesOf subtracts base from the levels and finds the codes.
+func codesOf(codes *[maxBlock]code, block []pair, base uint32, bg, bl uint) {
+	bg, bl = bg&31, bl&31 // spares the shifts their check
+	maskG, maskL := uint32(1)<<bg-1, uint32(1)<<bl-1
+	both := uint64(bg + bl)
+	for i := range block {
+		e := &block[i]
+		e.level -= base
 		q, s := e.gap>>bg, e.level>>bl
 		if q|s >= escape {
+			continue
+		}
+		pre := uint64(prefixes[(q<<2|s)&15])
+		low := uint64(e.level&maskL)<<bg | uint64(e.gap&maskG)
+		codes[i&15] = code{pre&0xff | low<<(pre>>8&15), pre>>8 + both}
+	}
+}
+
+// codes appends the codes of a block.
+func (w *bitWriter) codes(codes []code, block []pair, bg, bl uint) {
+	buf, pos, acc, n := w.buf, w.pos, w.acc, w.n
+	for i, c := range codes {
+		if c.n == 0 {
 			w.pos, w.acc, w.n = pos, acc, n
-			w.entry(e, bg, bl)
+			w.entry(block[i], bg, bl)
 			pos, acc, n = w.pos, w.acc, w.n
 			continue
 		}
-		pre := prefixes[(q<<2|s)&15]
-		m := uint(pre >> 8)
-		low := uint64(e.gap&maskG) | uint64(e.level&maskL)<<bg
-		acc |= (uint64(pre&0xff) | low<<(m&63)) << (n & 63)
-		n += m + bg + bl
+		acc |= c.bits << (n & 63)
+		n += uint(c.n)
 		binary.LittleEndian.PutUint64(buf[pos:], acc)
 		pos += int(n >> 3)
 		acc >>= n &^ 7 & 63
 		n &= 7
 	}
 	w.pos, w.acc, w.n = pos, acc, n
-	return gaps, levels
 }
 
-// header is what the low 8 bits of an entry say of its prefixes: their values, each
-// at most escape, and their number of bits.
-type header struct{ q, s, n uint8 }
-
-var headers = func() (t [256]header) {
+// headers say of the low 8 bits of an entry what its prefixes are: from bit 0 their
+// number of bits, from bit 4 the gap's and from bit 6 the level's; more than a byte
+// where one escapes.
+var headers = func() (t [256]uint16) {
 	for i := range t {
 		q := min(bits.TrailingZeros(^uint(i)), escape)
-		n := min(q+1, escape)
-		s := min(bits.TrailingZeros(^uint(i>>n)), escape)
-		t[i] = header{uint8(q), uint8(s), uint8(n + min(s+1, escape))}
+		s := min(bits.TrailingZeros(^uint(i>>min(q+1, escape))), escape)
+		t[i] = uint16(q + 1 + s + 1 | q<<4 | s<<6)
+		if q == escape || s == escape {
+			t[i] = 1 << 8
+		}
 	}
 	return t
 }()
@@ -97,100 +131,103 @@ var headers = func() (t [256]header) {
 // scale is how a row's levels are to be read.
 type scale struct {
 	levels []level
-	first  uint64 // index of the level that the row calls 0
-	zero   uint64 // index it stands for: first, or 0 in a row with −Inf
+	first  uint32 // index of the level that the row calls 0
+	holes  bool   // 0 is −Inf instead
 }
 
-// newScale interprets the number that offset gave.
-func newScale(g *grid, lowest uint64) scale {
-	first := lowest >> 1
-	switch {
-	case lowest&1 == 0:
-		return scale{g.levels, first, first}
-	case first == 0: // there is no finite level
-		return scale{g.levels, uint64(len(g.levels)), 0}
+// newScale interprets the number in front of the entries.
+func newScale(g *grid, lowest uint32) scale {
+	sc := scale{g.levels, lowest >> 1, lowest&1 != 0}
+	if sc.holes {
+		sc.first--
 	}
-	return scale{g.levels, first - 1, 0}
+	return sc
 }
 
 // entries reads a row of pairs into dst and sums up its mass.
 func (r *bitReader) entries(dst []kernels.Entry, sc scale, vocab int, gaps adaptive) (mass float64, err error) {
 	levels, p := newLevels(), paceOf(len(dst))
-	next := uint64(0) // the least index that is still possible
-	for i := 0; i < len(dst); i += 1 << p.block {
-		part := dst[i:min(i+1<<p.block, len(dst))]
-		b := readBlock{scale: sc, bg: gaps.lowBits(), bl: levels.lowBits(), next: next}
-		if !r.block(part, &b) {
-			return 0, corrupt("level outside the grid in entries %d to %d", i, i+len(part)-1)
+	next := uint32(0) // the least index that is still possible
+	for len(dst) > 0 {
+		size := min(1<<p.block, len(dst))
+		bg, bl := gaps.lowBits(), levels.lowBits()
+		var block [maxBlock]pair
+		r.block(block[:size], bg, bl)
+		g, l := clipped(block[:size], uint32(1)<<(bg+gaps.clip), uint32(1)<<(bl+levels.clip))
+		gaps.learn(g, p)
+		levels.learn(l, p)
+		if next = place(dst[:size], block[:size], next); next > uint32(vocab) {
+			return 0, corrupt("index beyond the vocabulary of %d", vocab)
 		}
-		if b.next > uint64(vocab) {
-			return 0, corrupt("index beyond the vocabulary of %d in entries %d to %d", vocab, i, i+len(part)-1)
+		if sc.holes {
+			fill(block[:size], sc.first)
 		}
-		next = b.next
-		mass += b.mass
-		gaps.learn(b.gaps, p)
-		levels.learn(b.sum, p)
+		m, ok := sc.value(dst[:size], block[:size])
+		if !ok {
+			return 0, corrupt("level outside the grid")
+		}
+		mass += m
+		dst = dst[size:]
 	}
 	return mass, nil
 }
 
-// readBlock goes into a block and comes out of it.
-type readBlock struct {
-	scale
-	bg, bl    uint
-	next      uint64  // the least index that is possible
-	gaps, sum uint64  // of the clipped gaps and levels
-	mass      float64 // of the entries
-}
-
-// block reads entries with the same low bits; false means a level that is none.
-func (r *bitReader) block(dst []kernels.Entry, b *readBlock) bool {
-	bg, bl := b.bg&63, b.bl&63
+// block reads pairs with the same low bits. Values out of all bounds come as beyond.
+func (r *bitReader) block(block []pair, bg, bl uint) {
+	bg, bl = bg&31, bl&31
 	maskG, maskL := uint64(1)<<bg-1, uint64(1)<<bl-1
-	clipG, clipL := uint64(8)<<bg, uint64(4)<<bl
 	buf, pos := r.buf, r.pos
-	next, levels, first, zero := b.next, b.levels, b.first, b.zero
-	var gaps, sum uint64
-	mass := 0.0
-	for i := range dst {
-		var gap, lev uint64
+	for i := range block {
 		at := pos >> 3
-		var h header
-		var w uint64
 		if at+8 <= uint(len(buf)) {
-			w = binary.LittleEndian.Uint64(buf[at:]) >> (pos & 7)
-			h = headers[w&0xff]
-		} else {
-			h.q = escape
+			w := binary.LittleEndian.Uint64(buf[at:]) >> (pos & 7)
+			if h := uint(headers[w&0xff]); h <= 0xff {
+				w >>= h & 15
+				pos += h&15 + bg + bl
+				block[i].gap = uint32(h>>4&3<<bg) | uint32(w&maskG)
+				block[i].level = uint32(h>>6<<bl) | uint32(w>>bg&maskL)
+				continue
+			}
 		}
-		if h.q|h.s >= escape {
-			r.pos = pos
-			gap, lev = r.entry(bg, bl)
-			pos = r.pos
-		} else {
-			w >>= h.n & 63
-			gap = uint64(h.q)<<bg | w&maskG
-			lev = uint64(h.s)<<bl | w>>bg&maskL
-			pos += uint(h.n) + bg + bl
-		}
-		gaps += min(gap, clipG)
-		sum += min(lev, clipL)
-		at2 := first + lev
-		if lev == 0 {
-			at2 = zero
-		}
-		if at2 >= uint64(len(levels)) {
-			return false
-		}
-		l := levels[at2]
-		mass += float64(l.mass)
-		next += gap
-		dst[i] = kernels.Entry{Index: int32(next), Value: l.log}
-		next++
+		r.pos = pos
+		block[i] = r.entry(bg, bl)
+		pos = r.pos
 	}
 	r.pos = pos
-	b.next, b.gaps, b.sum, b.mass = next, gaps, sum, mass
-	return true
+}
+
+// place turns gaps into indices from next on; sums that exceed beyond stay there.
+func place(dst []kernels.Entry, block []pair, next uint32) uint32 {
+	sum := uint64(next)
+	for i := range dst {
+		sum += uint64(block[i].gap)
+		dst[i].Index = int32(sum)
+		sum++
+	}
+	return uint32(min(sum, beyond))
+}
+
+// fill makes the levels of −Inf such that they lead to the grid's index 0.
+func fill(block []pair, first uint32) {
+	for i := range block {
+		if block[i].level == 0 {
+			block[i].level = -first
+		}
+	}
+}
+
+// value looks up levels and sums up their mass; false means a level that is none.
+func (sc *scale) value(dst []kernels.Entry, block []pair) (mass float64, ok bool) {
+	levels, first := sc.levels, sc.first
+	for i := range dst {
+		at := first + block[i].level
+		if int(at) >= len(levels) {
+			return 0, false
+		}
+		mass += float64(levels[at].mass)
+		dst[i].Value = levels[at].log
+	}
+	return mass, true
 }
 
 // indices appends the gaps alone, as rows with verbatim values have them.

@@ -38,7 +38,7 @@ type adaptive struct {
 }
 
 // newGaps expects a thirty-second of the mean gap: tokens that are likely lie closer.
-func newGaps(vocab, k int) adaptive { return adaptive{int64(8 * vocab / k), 3} }
+func newGaps(vocab, k int) adaptive { return adaptive{int64(8 * vocab / max(k, 1)), 3} }
 
 func newLevels() adaptive { return adaptive{6 << 8, 2} }
 
