@@ -2,6 +2,18 @@ package kernels
 
 import "errors"
 
+// Max is the largest value. ErrNaN is returned when any value is NaN.
+func Max(row []float32) (float32, error) {
+	if len(row) == 0 {
+		return 0, errors.New("row of logits is empty")
+	}
+	top := active.max(row)
+	if top != top {
+		return 0, ErrNaN
+	}
+	return top, nil
+}
+
 // ArgMax is the index of the largest value, the lowest one among equals.
 // ErrNaN is returned when any value is NaN.
 func ArgMax(row []float32) (int, error) {

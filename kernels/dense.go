@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// Exp sets dst[i] to exp(x[i] − shift), with a relative error below 1e-6 for
-// results above e^-87, and to zero or e^-87 at most below. dst is as long as x
-// and may be x. No value of x may exceed a finite shift by more than 64, or be
+// Exp sets dst[i] to exp(x[i] − shift), with a relative error below 1e-6 where
+// that is above e^-20 and 2e-6 where it is above e^-87; what is below comes out
+// as e^-87 at most. dst is as long as x and may be x. No value of x may exceed a finite shift by more than 64, or be
 // NaN.
 func Exp(dst, x []float32, shift float32) { active.exp(dst[:len(x)], x, shift) }
 

@@ -30,8 +30,8 @@ type selection struct {
 	s     *Scratch
 }
 
-func newSelection(row []float32, k int, s *Scratch) *selection {
-	t := &selection{row: row, k: k, s: s}
+func newSelection(row []float32, k int, s *Scratch) selection {
+	t := selection{row: row, k: k, s: s}
 	if k > 0 {
 		room := min(len(row), 4*k+8*block) + padding
 		s.kept.grow(room)

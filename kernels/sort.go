@@ -13,9 +13,10 @@ type sorter struct {
 }
 
 const (
-	insertLeast = 24  // fewer entries are inserted one by one
-	sortSample  = 128 // entries that tell how the values are spread
-	crowded     = 16  // mean number of entries in an entry's bucket that is too many
+	insertLeast  = 24    // fewer entries are inserted one by one
+	sortSample   = 128   // entries that tell how the values are spread
+	smallestMean = 1e-30 // of the excess: 1/mean must be a number
+	crowded      = 16    // mean number of entries in an entry's bucket that is too many
 )
 
 // sort brings entries, which come in the order of their indices, into
@@ -62,7 +63,7 @@ func (s *sorter) spread(entries []Entry) bool {
 		sum += float64(entries[i].Value) - float64(least)
 	}
 	mean := float32(sum / float64((n+step-1)/step))
-	if !(mean > 0 && mean <= math.MaxFloat32) {
+	if !(mean > smallestMean && mean <= math.MaxFloat32) {
 		return false
 	}
 	excess, ends, scale := s.excess[:n], s.ends[:n+1], -1/mean
@@ -71,10 +72,9 @@ func (s *sorter) spread(entries []Entry) bool {
 	}
 	active.exp(excess, excess, 0)
 	clear(ends)
-	buckets := float32(n) // the last, for what is exactly the least, is one more
 	pairs := 0
 	for _, u := range excess {
-		at := &ends[int(int32(u*buckets))]
+		at := &ends[bucket(u, n)]
 		pairs += int(*at)
 		*at++
 	}
@@ -87,7 +87,7 @@ func (s *sorter) spread(entries []Entry) bool {
 	}
 	moved := s.moved[:n]
 	for i, e := range entries {
-		at := &ends[int(int32(excess[i]*buckets))]
+		at := &ends[bucket(excess[i], n)]
 		moved[*at] = e
 		*at++
 	}
@@ -95,3 +95,7 @@ func (s *sorter) spread(entries []Entry) bool {
 	copy(entries, moved)
 	return true
 }
+
+// bucket is where among n buckets a number of [0, 1] belongs. What is 1, or a
+// little more by rounding, has one of its own.
+func bucket(u float32, n int) int { return min(int(int32(u*float32(n))), n) }
