@@ -19,7 +19,11 @@ func TestReduceEqualsAStableSort(t *testing.T) {
 			all := largest(row, n, Descending)
 			eachVariant(t, func(t *testing.T) {
 				checkLogSumExp(t, row, kind.name)
-				for _, k := range []int{-1, 0, 1, 3, 64, 512, 4096, n / 3, n, n + 5} {
+				ks := []int{1, 64, 512, 4096}
+				if n <= 50257 {
+					ks = append(ks, -1, 0, 3, n/3, n, n+5)
+				}
+				for _, k := range ks {
 					checkReduce(t, row, all, k, &s, fmt.Sprintf("%s, V %d, k %d", kind.name, n, k))
 				}
 			})
