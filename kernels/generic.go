@@ -68,7 +68,7 @@ func collectGeneric(values []float32, indices []int32, n int, x []float32, first
 
 // entriesGeneric sets the first entries of dst to those of the values that are
 // least or more, with their indices, and returns how many there are. dst has
-// room for len(values)+padding.
+// room for them and padding more.
 func entriesGeneric(dst []Entry, values []float32, indices []int32, least float32) int {
 	n := 0
 	for i, v := range values {

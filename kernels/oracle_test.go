@@ -83,9 +83,13 @@ var kinds = []struct {
 	}},
 	{"the sample is high", func(r *rand.Rand, n int) []float32 { return misleading(r, n, 30) }},
 	{"the sample is low", func(r *rand.Rand, n int) []float32 { return misleading(r, n, -30) }},
+	{"both samples are high", func(r *rand.Rand, n int) []float32 {
+		row := misleading(r, n, 30)
+		return sampled(row, 1, func(i int) float32 { return row[i] + 40 })
+	}},
 	{"rising above the sample", func(r *rand.Rand, n int) []float32 {
 		row := fill(n, func(i int) float32 { return float32(i) * 1e-3 })
-		return sampled(row, func(int) float32 { return -40 })
+		return sampled(row, 0, func(int) float32 { return -40 })
 	}},
 	{"one holds all", func(r *rand.Rand, n int) []float32 {
 		row := realisticRow(r, n)
@@ -149,17 +153,19 @@ func realisticRow(r *rand.Rand, n int) []float32 {
 // misleading adds to the values that guess looks at, and to no others.
 func misleading(r *rand.Rand, n int, by float32) []float32 {
 	row := realisticRow(r, n)
-	return sampled(row, func(i int) float32 { return row[i] + by })
+	return sampled(row, 0, func(i int) float32 { return row[i] + by })
 }
 
-func sampled(row []float32, f func(i int) float32) []float32 {
+// sampled changes the values that the first or the second sample consists of.
+func sampled(row []float32, second int, f func(i int) float32) []float32 {
 	if len(row) < 4*sampleSize {
 		return row
 	}
-	step := (len(row) - sampleRun) / (sampleRuns - 1)
+	step := (len(row) - sampleRun) / sampleRuns
 	for run := range sampleRuns {
-		for i := run * step; i < run*step+sampleRun; i++ {
-			row[i] = f(i)
+		for i := range sampleRun {
+			at := run*step + second*step/2 + i
+			row[at] = f(at)
 		}
 	}
 	return row

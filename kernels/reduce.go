@@ -7,7 +7,7 @@ import "math"
 const block = 2048
 
 // Scratch is the working memory of reductions, one at a time. Its zero value
-// is ready; it grows to some 24 bytes for each of 4k+16384 values, at most for
+// is ready; it grows to some 24 bytes for each of 2k+8192 values, at most for
 // each value of the row, and is then reused.
 type Scratch struct {
 	kept candidates
@@ -66,7 +66,7 @@ type logSumExp struct {
 // headroom is how far a value may exceed the shift.
 const headroom = 64
 
-func newLogSumExp() logSumExp { return logSumExp{shift: float32(math.Inf(-1))} }
+func newLogSumExp() logSumExp { return logSumExp{shift: -inf32} }
 
 func (l *logSumExp) add(x []float32) error {
 	if !math.IsInf(float64(l.shift), 0) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 )
 
+var inf32 = float32(math.Inf(1))
+
 // candidates are values of a row with their indices, ascending.
 type candidates struct {
 	values  []float32
@@ -21,24 +23,35 @@ func (c *candidates) grow(n int) {
 // keeps what is not less than a threshold, which a sample of the row sets at
 // the start. When there is no room for another block, all but the k largest
 // go, and the least of them is what a later one must exceed. The sample only
-// makes it fast: if it set the threshold too high, the row is gone through
-// again without.
+// makes it fast: if it set the threshold too high, the row is gone through again
+// with another, and then without.
 type selection struct {
 	row   []float32
-	k, n  int // wanted, kept
-	least float32
+	k, n  int     // wanted, kept
+	least float32 // what a later value must reach
+	floor float32 // no candidate is below it
 	s     *Scratch
 }
 
 func newSelection(row []float32, k int, s *Scratch) selection {
 	t := selection{row: row, k: k, s: s}
 	if k > 0 {
-		room := min(len(row), 4*k+8*block) + padding
+		room := min(len(row), 2*k+4*block) + padding
 		s.kept.grow(room)
 		s.kept.grow(room)
-		t.least = guess(row, k, s.kept.values)
+		t.begin(0)
 	}
 	return t
+}
+
+// begin sets the threshold before the row is gone through for the first time,
+// and again.
+func (t *selection) begin(again int) {
+	t.n, t.least = 0, -inf32
+	if again < 2 {
+		t.least = guess(t.row, t.k, again, t.s.kept.values)
+	}
+	t.floor = t.least
 }
 
 func (t *selection) add(x []float32, at int) {
@@ -51,90 +64,110 @@ func (t *selection) add(x []float32, at int) {
 	t.n = active.collect(t.s.kept.values, t.s.kept.indices, t.n, x, int32(at), t.least)
 }
 
-// shrink keeps the k largest of the candidates.
+// shrink keeps the k largest of the candidates, and some more if that is
+// quicker.
 func (t *selection) shrink() {
-	best := t.best(t.s.few[:0])
+	best := t.best(t.s.few[:0], t.k+t.k/4)
 	for i, e := range best {
 		t.s.kept.indices[i], t.s.kept.values[i] = e.Index, e.Value
 	}
 	t.s.few = best
-	least := best[0].Value
+	t.floor = best[0].Value
 	for _, e := range best {
-		least = min(least, e.Value)
+		if e.Value < t.floor {
+			t.floor = e.Value
+		}
 	}
-	t.n, t.least = len(best), math.Nextafter32(least, float32(math.Inf(1)))
-	if math.IsInf(float64(least), 1) {
-		t.least = float32(math.NaN()) // nothing exceeds +Inf
+	t.n, t.least = len(best), above(t.floor)
+}
+
+// above is the next larger value, and for +Inf, which nothing exceeds, what no
+// value reaches.
+func above(v float32) float32 {
+	if v == inf32 {
+		return float32(math.NaN())
 	}
+	return math.Nextafter32(v, inf32)
 }
 
 // best appends the k largest of at least k candidates to dst, in the order of
-// their indices.
-func (t *selection) best(dst []Entry) []Entry {
+// their indices, or up to atMost where a threshold happens to leave so many. Of
+// those that equal the least of them only the first are among them.
+func (t *selection) best(dst []Entry, atMost int) []Entry {
 	values, indices := t.s.kept.values[:t.n], t.s.kept.indices[:t.n]
-	least, above := threshold(values, t.k, t.k)
+	least, reach, exceed := threshold(values, t.floor, t.k, atMost)
 	base := len(dst)
-	dst = slices.Grow(dst, t.n+padding)
-	n := active.entries(dst[base:base+t.n+padding], values, indices, least)
-	dst = dst[:base+n]
-	if n > t.k {
-		dst = dst[:base+dropLast(dst[base:], least, t.k-above)]
+	dst = slices.Grow(dst, atMost+padding)[:base+atMost+padding]
+	more := above(least)
+	all := t.n // candidates up to here count when they equal the least, later ones do not
+	if reach > atMost {
+		all = afterEquals(values, least, more, t.k-exceed)
 	}
-	return dst
+	n := base + active.entries(dst[base:], values[:all], indices, least)
+	if all < t.n {
+		n += active.entries(dst[n:], values[all:], indices[all:], more)
+	}
+	return dst[:n]
 }
 
-// dropLast removes the entries whose value is v, but for the first few, and
-// returns how many entries stay.
-func dropLast(entries []Entry, v float32, few int) int {
-	kept := 0
-	for _, e := range entries {
-		if e.Value == v {
-			if few == 0 {
-				continue
-			}
-			few--
+// afterEquals is how many of the values one must take to have so many that
+// reach least and not more.
+func afterEquals(values []float32, least, more float32, equals int) int {
+	const step = 256
+	at := 0
+	for at+step <= len(values) {
+		n := active.count(values[at:at+step], least) - active.count(values[at:at+step], more)
+		if n >= equals {
+			break
 		}
-		entries[kept] = e
-		kept++
+		equals -= n
+		at += step
 	}
-	return kept
+	for ; equals > 0; at++ {
+		if v := values[at]; v >= least && !(v >= more) {
+			equals--
+		}
+	}
+	return at
 }
 
 func (t *selection) entries(dst []Entry, order Order) []Entry {
 	if t.k == 0 {
 		return dst
 	}
-	if t.n < t.k { // the sample misled
-		t.n, t.least = 0, float32(math.Inf(-1))
+	for again := 1; t.n < t.k; again++ { // the sample misled
+		t.begin(again)
 		for at := 0; at < len(t.row); at += block {
 			t.add(t.row[at:min(at+block, len(t.row))], at)
 		}
 	}
-	t.s.few = t.best(t.s.few[:0])
+	t.s.few = t.best(t.s.few[:0], t.k)
 	if order == Descending {
 		t.s.sort(t.s.few)
 	}
 	return append(dst, t.s.few...)
 }
 
-// threshold is a value that is reached by at least atLeast of the values and,
-// if there is one, by no more than atMost. Otherwise it is the atLeast-th
-// largest. above is how many exceed it, or a number below atLeast and not
-// less.
-func threshold(values []float32, atLeast, atMost int) (least float32, above int) {
-	lo, hi := orderedBits(float32(math.Inf(-1))), orderedBits(active.max(values))+1
-	for lo+1 < hi { // at least atLeast reach lo, above < atLeast reach hi
+// threshold finds a value that at least atLeast of the values reach and, if
+// there is one, no more than atMost; otherwise it is the atLeast-th largest. No
+// value is below lowest, or less than atLeast are not. It also returns how many
+// reach the value, and a number below atLeast of those that do, which is of
+// those that exceed it when they are more than atMost.
+func threshold(values []float32, lowest float32, atLeast, atMost int) (least float32, reach, exceed int) {
+	lo, hi := orderedBits(lowest), orderedBits(active.max(values))+1
+	reach = len(values)
+	for lo+1 < hi { // reach get to lo, exceed < atLeast to hi
 		mid := lo + (hi-lo)/2
 		switch n := active.count(values, fromOrderedBits(mid)); {
 		case n < atLeast:
-			hi, above = mid, n
+			hi, exceed = mid, n
 		case n <= atMost:
-			return fromOrderedBits(mid), above
+			return fromOrderedBits(mid), n, exceed
 		default:
-			lo = mid
+			lo, reach = mid, n
 		}
 	}
-	return fromOrderedBits(lo), above
+	return fromOrderedBits(lo), reach, exceed
 }
 
 // The sample of a row is made of runs of consecutive values: a run is a cache
@@ -146,21 +179,21 @@ const (
 )
 
 // guess is a threshold that some k or more values of the row most likely
-// reach, and not many more; −Inf where a sample would not pay.
-func guess(row []float32, k int, space []float32) float32 {
-	none := float32(math.Inf(-1))
+// reach, and not many more; −Inf where a sample would not pay. The second sample
+// lies between the runs of the first.
+func guess(row []float32, k, second int, space []float32) float32 {
 	if len(row) < 4*sampleSize || k > len(row)/4 {
-		return none
+		return -inf32
 	}
 	sample := space[:sampleSize]
-	step := (len(row) - sampleRun) / (sampleRuns - 1)
+	step := (len(row) - sampleRun) / sampleRuns
 	for i := range sampleRuns {
-		*(*[sampleRun]float32)(sample[i*sampleRun:]) = [sampleRun]float32(row[i*step:])
+		*(*[sampleRun]float32)(sample[i*sampleRun:]) = [sampleRun]float32(row[i*step+second*step/2:])
 	}
 	// Of the k largest, about mean lie in the sample. With three standard
 	// deviations more, the threshold is too high for one row in a thousand.
 	mean := float64(k) * sampleSize / float64(len(row))
 	rank := int(mean+3*math.Sqrt(mean)) + 4
-	least, _ := threshold(sample, rank, rank+rank/8)
+	least, _, _ := threshold(sample, -inf32, rank, rank+rank/8)
 	return least
 }

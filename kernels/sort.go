@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 )
 
 // sorter is the working memory of sort.
@@ -26,12 +27,22 @@ func (s *sorter) sort(entries []Entry) {
 		insert(entries)
 		return
 	}
+	if slices.IsSortedFunc(entries, descending) {
+		return
+	}
 	if n := len(entries); len(s.moved) < n {
 		s.moved, s.excess, s.ends = make([]Entry, n), make([]float32, n), make([]uint32, n+1)
 	}
 	if !s.spread(entries) {
 		s.radix(entries)
 	}
+}
+
+func descending(a, b Entry) int {
+	if a.Value > b.Value {
+		return -1
+	}
+	return 0 // or more: it is only asked whether a comes first
 }
 
 // insert is insertion sort.

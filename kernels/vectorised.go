@@ -58,11 +58,11 @@ func vectorised(name string, v simd) variant {
 			return max(a, b)
 		},
 		sumExp: func(x []float32, shift float32) (float64, float32) {
-			n := whole(x)
 			e, ok := newExponent(shift, v.roots)
 			if !ok {
-				n = 0
+				return v.sumExpFar(x, shift)
 			}
+			n := whole(x)
 			sum, top := v.sumExp(x[:n], e.low, e.magic)
 			restSum, restTop := sumExpGeneric(x[n:], shift)
 			return sum*float64(e.factor) + restSum, max(top, restTop)
@@ -88,9 +88,28 @@ func vectorised(name string, v simd) variant {
 		},
 		entries: func(dst []Entry, values []float32, indices []int32, least float32) int {
 			n := whole(values)
-			_, _ = dst[:len(values)+padding], indices[:len(values)] // what assembly does not check
+			_, _ = dst[:v.count(values[:n], least)+padding], indices[:len(values)] // what assembly does not check
 			m := v.entries((*uint64)(unsafe.Pointer(unsafe.SliceData(dst))), values[:n], indices, least)
 			return m + entriesGeneric(dst[m:], values[n:], indices[n:], least)
 		},
 	}
+}
+
+// sumExpFar is sumExpGeneric for shifts whose multiples are not exact: values of
+// that size have few digits behind the point, and lose none when the shift is
+// taken from them first.
+func (v *simd) sumExpFar(x []float32, shift float32) (sum float64, top float32) {
+	var moved [128]float32
+	e, _ := newExponent(0, v.roots)
+	top = -inf32
+	for ; len(x) >= len(moved); x = x[len(moved):] {
+		for i, y := range (*[len(moved)]float32)(x) {
+			moved[i] = y - shift
+		}
+		s, t := v.sumExp(moved[:], e.low, e.magic)
+		sum += s
+		top = max(top, t+shift)
+	}
+	restSum, restTop := sumExpGeneric(x, shift)
+	return sum + restSum, max(top, restTop)
 }
