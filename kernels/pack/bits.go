@@ -24,13 +24,16 @@ func (w *bitWriter) reserve(n int) {
 	}
 }
 
-// put appends the n lowest bits of v, which has no others; n is at most 56.
+// maxPut is the most bits of a put: up to 7 wait already.
+const maxPut = 56
+
+// put appends the n lowest bits of v, which has no others; n is at most maxPut.
 func (w *bitWriter) put(v uint64, n uint) {
-	w.acc |= v << w.n
+	w.acc |= v << (w.n & 63)
 	w.n += n
 	binary.LittleEndian.PutUint64(w.buf[w.pos:], w.acc)
 	w.pos += int(w.n >> 3)
-	w.acc >>= w.n &^ 7
+	w.acc >>= w.n &^ 7 & 63
 	w.n &= 7
 }
 

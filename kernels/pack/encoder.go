@@ -111,16 +111,16 @@ func (p Params) MassTolerance() float64 {
 }
 
 func (e *Encoder) quantised(row Row) error {
-	lowest, mass, err := e.quantise(e.grids.get(len(row.Entries)), row.Entries)
+	q, err := e.quantise(e.grids.get(len(row.Entries)), row.Entries)
 	if err != nil {
 		return err
 	}
 	rest := float64(row.Rest)
-	if off := mass + math.Exp(rest) - 1; math.Abs(off) > e.params.MassTolerance() {
-		return badRow("its mass is off by %.3g: entries have %.4g, the rest %.4g", off, mass, math.Exp(rest))
+	if off := q.mass + math.Exp(rest) - 1; math.Abs(off) > e.params.MassTolerance() {
+		return badRow("its mass is off by %.3g: entries have %.4g, the rest %.4g", off, q.mass, math.Exp(rest))
 	}
 	buf := binary.LittleEndian.AppendUint16(e.rows.buf, restCode(rest))
-	base, number := relative(e.pairs, lowest)
+	number, base := q.number(e.pairs)
 	if len(row.Entries) > 0 {
 		buf = binary.AppendUvarint(buf, number)
 	}
@@ -130,45 +130,55 @@ func (e *Encoder) quantised(row Row) error {
 	return nil
 }
 
-// quantise sets the pairs' levels, absolute ones so far, and gives the lowest finite
-// one and the mass that they decode to. Without a finite level the lowest is 0.
-func (e *Encoder) quantise(g *grid, entries []kernels.Entry) (lowest uint32, mass float64, err error) {
-	pairs := e.pairs[:len(entries)]
-	levels := g.levels
-	lowest-- // finite levels count from 1, so that less one keeps −Inf above all
+// quantised are the facts about a row's levels.
+type quantised struct {
+	lowest uint32  // the lowest finite level, 0 if there is none
+	holes  bool    // there is −Inf, as level 0
+	mass   float64 // what they decode to
+}
+
+// quantise sets the pairs' levels, absolute ones so far.
+func (e *Encoder) quantise(g *grid, entries []kernels.Entry) (q quantised, err error) {
+	pairs, levels := e.pairs[:len(entries)], g.levels
+	lowest, mass := ^uint32(0), 0.0
 	for i := range entries {
 		l := entries[i].Value
 		if !(l <= 0 && l >= Floor) {
 			if !(l <= Slack) {
-				return 0, 0, badRow("log-probability %v of entry %d is not one", l, i)
+				return q, badRow("log-probability %v of entry %d is not one", l, i)
 			}
 			if l < -math.MaxFloat32 {
 				pairs[i].level = 0
+				q.holes = true
 				continue
 			}
 			l = max(min(l, 0), Floor)
 		}
 		lev := g.of(l)
 		pairs[i].level = lev
+		lowest = min(lowest, lev)
 		mass += float64(levels[lev].mass)
-		lowest = min(lowest, lev-1)
 	}
-	return lowest + 1, mass, nil
+	q.mass = mass
+	if q.lowest = lowest; lowest == ^uint32(0) {
+		q.lowest = 0
+	}
+	return q, nil
 }
 
-// relative gives what to subtract from levels, and the number that says it: twice the
-// lowest finite level, and one more in a row with −Inf, which then is the 0 below it.
-func relative(pairs []pair, lowest uint32) (base uint32, number uint64) {
-	if !slices.ContainsFunc(pairs, func(p pair) bool { return p.level == 0 }) {
-		return lowest, uint64(lowest) << 1
+// number says what the levels are relative to, and base is what to subtract: the
+// lowest one's index, or the one below in a row with −Inf, which takes that place.
+func (q quantised) number(pairs []pair) (number uint64, base uint32) {
+	if !q.holes {
+		return uint64(q.lowest) << 1, q.lowest
 	}
-	base = lowest - 1
+	base = q.lowest - 1
 	for i := range pairs {
 		if pairs[i].level == 0 {
 			pairs[i].level = base
 		}
 	}
-	return base, uint64(lowest)<<1 | 1
+	return uint64(q.lowest)<<1 | 1, base
 }
 
 // verbatim appends rest, values, and then the gaps.

@@ -34,17 +34,6 @@ func (r *bitReader) entry(bg, bl uint) pair {
 // maxBlock is the most entries of a block, see paceOf.
 const maxBlock = 16
 
-// prefixes of two values that do not escape, by q<<2|s: the bits, and from bit 8 on
-// their number.
-var prefixes = func() (t [escape * escape]uint16) {
-	for q := range uint(escape) {
-		for s := range uint(escape) {
-			t[q*escape+s] = uint16(1<<q-1|(1<<s-1)<<(q+1)) | uint16(q+s+2)<<8
-		}
-	}
-	return t
-}()
-
 // entries appends all pairs of a row, their levels less base.
 func (w *bitWriter) entries(pairs []pair, base uint32, gaps adaptive) {
 	levels, p := newLevels(), paceOf(len(pairs))
@@ -72,8 +61,12 @@ func clipped(block []pair, clipG, clipL uint32) (gaps, levels uint64) {
 	return gaps, levels
 }
 
-// code is an entry's bits, and their number: none where a value escapes.
+// code is an entry's bits, and their number: more than can be put where the prefixes are long.
 type code struct{ bits, n uint64 }
+
+// shortPrefixes is the most bits that two prefixes have in the loops below, which leave
+// longer ones, hence all escapes, to the definition.
+const shortPrefixes = escape + 1
 
 // codesOf subtracts base from the levels and finds the codes.
 func codesOf(codes *[maxBlock]code, block []pair, base uint32, bg, bl uint) {
@@ -84,49 +77,65 @@ func codesOf(codes *[maxBlock]code, block []pair, base uint32, bg, bl uint) {
 		e := &block[i]
 		e.level -= base
 		q, s := e.gap>>bg, e.level>>bl
-		if q|s >= escape {
-			continue
-		}
-		pre := uint64(prefixes[(q<<2|s)&15])
+		ones := uint64(q) + uint64(s)
+		prefixes := 1<<((ones+1)&31) - 1 - 1<<(q&31)
 		low := uint64(e.level&maskL)<<bg | uint64(e.gap&maskG)
-		codes[i&15] = code{pre&0xff | low<<(pre>>8&15), pre>>8 + both}
-	}
-}
-
-// codes appends the codes of a block.
-func (w *bitWriter) codes(codes []code, block []pair, bg, bl uint) {
-	buf, pos, acc, n := w.buf, w.pos, w.acc, w.n
-	for i, c := range codes {
-		if c.n == 0 {
-			w.pos, w.acc, w.n = pos, acc, n
-			w.entry(block[i], bg, bl)
-			pos, acc, n = w.pos, w.acc, w.n
-			continue
+		n := ones + 2
+		c := code{uint64(prefixes) | low<<(n&31), n + both}
+		if n > shortPrefixes {
+			c.n = maxPut + 1
 		}
-		acc |= c.bits << (n & 63)
-		n += uint(c.n)
-		binary.LittleEndian.PutUint64(buf[pos:], acc)
-		pos += int(n >> 3)
-		acc >>= n &^ 7 & 63
-		n &= 7
+		codes[i&15] = c
 	}
-	w.pos, w.acc, w.n = pos, acc, n
 }
 
-// headers say of the low 8 bits of an entry what its prefixes are: from bit 0 their
-// number of bits, from bit 4 the gap's and from bit 6 the level's; more than a byte
-// where one escapes.
-var headers = func() (t [256]uint16) {
+// codes appends the codes of a block, four at once where they are short.
+func (w *bitWriter) codes(codes []code, block []pair, bg, bl uint) {
+	for len(codes) >= 4 {
+		w.four((*[4]code)(codes), (*[4]pair)(block), bg, bl)
+		codes, block = codes[4:], block[4:]
+	}
+	for i, c := range codes {
+		w.one(c, block[i], bg, bl)
+	}
+}
+
+func (w *bitWriter) four(c *[4]code, e *[4]pair, bg, bl uint) {
+	n1 := c[0].n
+	n2 := n1 + c[1].n
+	n3 := n2 + c[2].n
+	if n4 := n3 + c[3].n; n4 <= maxPut {
+		w.put(c[0].bits|c[1].bits<<(n1&63)|c[2].bits<<(n2&63)|c[3].bits<<(n3&63), uint(n4))
+		return
+	}
+	for i := range c {
+		w.one(c[i], e[i], bg, bl)
+	}
+}
+
+func (w *bitWriter) one(c code, e pair, bg, bl uint) {
+	if c.n <= maxPut {
+		w.put(c.bits, uint(c.n))
+		return
+	}
+	w.entry(e, bg, bl)
+}
+
+// headers say of the first bits of an entry what its prefixes are: from bit 0 their
+// number of bits, from bit 4 the gap's and from bit 8 the level's; or longPrefix.
+var headers = func() (t [1 << shortPrefixes]uint16) {
 	for i := range t {
-		q := min(bits.TrailingZeros(^uint(i)), escape)
-		s := min(bits.TrailingZeros(^uint(i>>min(q+1, escape))), escape)
-		t[i] = uint16(q + 1 + s + 1 | q<<4 | s<<6)
-		if q == escape || s == escape {
-			t[i] = 1 << 8
+		q := bits.TrailingZeros(^uint(i))
+		s := bits.TrailingZeros(^uint(i >> (q + 1)))
+		t[i] = uint16(q + 1 + s + 1 | q<<4 | s<<8)
+		if q+1+s+1 > shortPrefixes {
+			t[i] = longPrefix
 		}
 	}
 	return t
 }()
+
+const longPrefix = 1 << 12
 
 // scale is how a row's levels are to be read.
 type scale struct {
@@ -181,11 +190,11 @@ func (r *bitReader) block(block []pair, bg, bl uint) {
 		at := pos >> 3
 		if at+8 <= uint(len(buf)) {
 			w := binary.LittleEndian.Uint64(buf[at:]) >> (pos & 7)
-			if h := uint(headers[w&0xff]); h <= 0xff {
+			if h := uint(headers[w&(1<<shortPrefixes-1)]); h < longPrefix {
 				w >>= h & 15
 				pos += h&15 + bg + bl
-				block[i].gap = uint32(h>>4&3<<bg) | uint32(w&maskG)
-				block[i].level = uint32(h>>6<<bl) | uint32(w>>bg&maskL)
+				block[i].gap = uint32(h>>4&15<<bg) | uint32(w&maskG)
+				block[i].level = uint32(h>>8<<bl) | uint32(w>>bg&maskL)
 				continue
 			}
 		}

@@ -25,9 +25,9 @@ type level struct {
 	mass float32 // exp(log)
 }
 
-// cell is a piece of the quantiser: level = a0 + h·(a1 + h·a2) of h = u − at, where
-// u = (l − knee)·cellsPerNat + 1. Piece 0 is all below the knee, where a2 is 0.
-type cell struct{ at, a0, a1, a2 float32 }
+// cell is a piece of the quantiser: level = a0 + l·(a1 + l·a2). Piece 0 is all below the
+// knee, where a2 is 0; the others begin cellsPerNat a nat from the knee on.
+type cell struct{ a0, a1, a2 float32 }
 
 // With 16 pieces a nat the third term of exp(h/2), which is left out, is at most
 // (1/64)³/6 < 7e-7 of the value.
@@ -85,27 +85,28 @@ func newGrid(sp spacing, k int) *grid {
 // base + 1/2 + (exp(l/2)−s0)·2/c above. The half makes truncation round.
 func (f shape) pieces() []cell {
 	half := float64(f.base) + 0.5
-	cells := []cell{{1, float32(half), float32(1 / f.d / cellsPerNat), 0}}
-	for i := 0; f.l0 < 0 && float64(i) <= -f.l0*cellsPerNat; i++ {
+	cells := []cell{parabola(f.l0, half, 1/f.d, 0)}
+	for i := 0; float64(i) <= 1-f.l0*cellsPerNat; i++ { // one more than there is, for rounding
 		mid := f.l0 + (float64(i)+0.5)/cellsPerNat
 		s := math.Exp(mid / 2)
-		slope := 1 / f.c / cellsPerNat * s // dlevel/du
-		cells = append(cells, cell{
-			at: float32(i) + 1.5,
-			a0: float32(half + (s-f.s0)*2/f.c),
-			a1: float32(slope),
-			a2: float32(slope / (4 * cellsPerNat)),
-		})
+		cells = append(cells, parabola(mid, half+(s-f.s0)*2/f.c, s/f.c, s/f.c/4))
 	}
 	return cells
 }
 
+// parabola is y + slope·(l−at) + bend·(l−at)².
+func parabola(at, y, slope, bend float64) cell {
+	return cell{
+		a0: float32(y - at*(slope-at*bend)),
+		a1: float32(slope - 2*at*bend),
+		a2: float32(bend),
+	}
+}
+
 // of is the level of a log-probability between Floor and 0.
 func (g *grid) of(l float32) uint32 {
-	u := (l-g.knee)*cellsPerNat + 1
-	c := &g.cells[min(max(int(u), 0), len(g.cells)-1)]
-	h := u - c.at
-	return uint32(int32(c.a0 + h*(c.a1+h*c.a2)))
+	c := &g.cells[max(int((l-g.knee)*cellsPerNat+1), 0)]
+	return uint32(int32(c.a0 + l*(c.a1+l*c.a2)))
 }
 
 // grids keeps the grids of one spacing. Rounding k up leaves fewer than a hundred.

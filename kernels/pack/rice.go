@@ -3,10 +3,10 @@ package pack
 import "math/bits"
 
 // A value x is coded in two parts: q = x>>b in unary, and its b low bits. What is in
-// unary is called the prefix: q ones and a zero, or four ones for any q of 4 and more.
-// Then the rest of x begins with q−4 in Exp-Golomb: of z = q−3, one 1 for each bit but
+// unary is called the prefix: q ones and a zero, or eight ones for any q of 8 and more.
+// Then the rest of x begins with q−8 in Exp-Golomb: of z = q−7, one 1 for each bit but
 // the first, a zero, and those bits.
-const escape = 4
+const escape = 8
 
 // maxExponent bounds z: no gap and no level has more bits.
 const maxExponent = 24
@@ -42,8 +42,8 @@ func newGaps(vocab, k int) adaptive { return adaptive{int64(8 * vocab / max(k, 1
 
 func newLevels() adaptive { return adaptive{6 << 8, 2} }
 
-// lowBits is the b for the next block: bitlen(0.6875·mean).
-func (a *adaptive) lowBits() uint { return uint(bits.Len64(uint64(a.mean * 11 >> 12))) }
+// lowBits is the b for the next block: bitlen(0.625·mean).
+func (a *adaptive) lowBits() uint { return uint(bits.Len64(uint64(a.mean * 10 >> 12))) }
 
 // learn takes in the sum of a whole block's values, each clipped to 1<<(b+clip).
 func (a *adaptive) learn(sum uint64, p pace) {
