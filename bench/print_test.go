@@ -29,7 +29,7 @@ func example(peer bool) Row {
 func printed(t *testing.T, format string, peer bool, rows ...Row) string {
 	t.Helper()
 	var b bytes.Buffer
-	p, err := NewPrinter(&b, format, peer)
+	p, err := NewPrinter(&b, format, EngineTable(peer))
 	require.NoError(t, err)
 	for _, r := range rows {
 		require.NoError(t, p.Row(r))
@@ -94,6 +94,6 @@ func TestJSONLines(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	_, err := NewPrinter(nil, "sql", false)
+	_, err := NewPrinter(nil, "sql", EngineTable(false))
 	require.ErrorContains(t, err, "md, csv, json, jsonl")
 }

@@ -120,6 +120,11 @@ struct ax_sampler {
     uint32_t        seed    = 0;
     std::vector<llama_token_data> row; // reused: a row of candidates is 12 bytes times the vocabulary
 };
+struct ax_ranking {
+    llama_sampler * chain = nullptr;
+    std::vector<llama_token_data> row;
+    llama_token_data_array left = {};
+};
 
 // -- process ---------------------------------------------------------------------
 
@@ -765,4 +770,47 @@ int ax_sampler_sample(ax_sampler * s, const float * logits, int32_t n_vocab,
         *token = row.data[row.selected].id;
         return 0;
     });
+}
+
+// -- ranking -----------------------------------------------------------------------------
+
+int ax_ranking_new(const int32_t * steps, int32_t n, ax_ranking ** out, ax_error * err) {
+    return guard(err, [&] {
+        auto * r = new ax_ranking{};
+        r->chain = llama_sampler_chain_init({ /*.no_perf =*/ true });
+        for (int32_t i = 0; i < n; ++i) {
+            llama_sampler_chain_add(r->chain, steps[i] > 0 ? llama_sampler_init_top_k(steps[i]) : llama_sampler_init_dist(1));
+        }
+        ++live_samplers;
+        *out = r;
+        return 0;
+    });
+}
+
+void ax_ranking_free(ax_ranking * r) {
+    llama_sampler_free(r->chain);
+    delete r;
+    --live_samplers;
+}
+
+// The row becomes candidates as in llama.cpp's common/sampling.cpp (set_logits).
+int ax_ranking_apply(ax_ranking * r, const float * logits, int32_t n, ax_error * err) {
+    return guard(err, [&] {
+        r->row.resize(n);
+        for (llama_token id = 0; id < n; ++id) {
+            r->row[id] = llama_token_data{ id, logits[id], 0.0f };
+        }
+        r->left = { r->row.data(), r->row.size(), -1, false };
+        llama_sampler_apply(r->chain, &r->left);
+        return 0;
+    });
+}
+
+int32_t ax_ranking_get(const ax_ranking * r, ax_candidate * out, int32_t cap) {
+    const int32_t n = std::min((int32_t) r->left.size, cap);
+    for (int32_t i = 0; i < n; ++i) {
+        const llama_token_data & c = r->left.data[i];
+        out[i] = { c.id, c.logit, c.p };
+    }
+    return n;
 }

@@ -17,6 +17,7 @@ typedef struct ax_context ax_context;
 typedef struct ax_pool    ax_pool;
 typedef struct ax_sampler ax_sampler;
 typedef struct ax_lora    ax_lora;
+typedef struct ax_ranking ax_ranking;
 
 typedef struct { char text[1024]; } ax_error;
 
@@ -167,6 +168,17 @@ int  ax_sampler_accept(ax_sampler * s, int32_t token, bool generated, ax_error *
 // Picks a token from a whole row; banned tokens get no probability.
 int  ax_sampler_sample(ax_sampler * s, const float * logits, int32_t n_vocab,
                        const int32_t * banned, int32_t n_banned, int32_t * token, ax_error * err);
+
+// -- ranking: llama.cpp's softmax and top-k by themselves, to measure beside ours --
+
+typedef struct { int32_t token; float logit, p; } ax_candidate;
+
+// A chain of n samplers: top_k(steps[i]), or for a step of 0 a softmax (with a draw).
+int  ax_ranking_new(const int32_t * steps, int32_t n, ax_ranking ** out, ax_error * err);
+void ax_ranking_free(ax_ranking * r);
+// Applies the chain to a row without NaN. What is left of it stays until the next call.
+int  ax_ranking_apply(ax_ranking * r, const float * logits, int32_t n, ax_error * err);
+int32_t ax_ranking_get(const ax_ranking * r, ax_candidate * out, int32_t cap); // count
 
 #ifdef __cplusplus
 }

@@ -23,7 +23,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure speed",
-		Subcommands: []*cli.Command{benchEngineCommand()},
+		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand()},
 	}
 }
 
@@ -84,7 +84,7 @@ type benchRun struct {
 	tests   []bench.Test
 	rounds  int
 	peers   bench.Peers
-	printer bench.Printer
+	printer bench.Printer[bench.Row]
 }
 
 func benchEngine(c *cli.Context) error {
@@ -128,7 +128,7 @@ func newBenchRun(c *cli.Context) (*benchRun, error) {
 	if r.peers, err = benchPeers(c); err != nil {
 		return nil, err
 	}
-	r.printer, err = bench.NewPrinter(c.App.Writer, c.String("output"), r.peers != bench.Peers{})
+	r.printer, err = bench.NewPrinter(c.App.Writer, c.String("output"), bench.EngineTable(r.peers != bench.Peers{}))
 	if err != nil {
 		return nil, cli.Exit(err, exitUsage)
 	}
