@@ -152,6 +152,7 @@ func printUsed(w io.Writer, u *doctor.Used) {
 	line(w, "model", fmt.Sprintf("%s, %s", quoteControls(u.Model), sizeText(u.Size)))
 	line(w, "context", plural(u.Context, "token"))
 	line(w, "threads", fmt.Sprint(u.Threads))
+	line(w, "kernels", u.Kernels)
 	line(w, "devices", strings.Join(u.Devices, ", "))
 }
 

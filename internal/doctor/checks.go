@@ -3,11 +3,13 @@ package doctor
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"axon/engine"
 	"axon/internal/gguf"
+	"axon/kernels"
 )
 
 // checkAll looks for everything else that is wrong.
@@ -16,6 +18,7 @@ func (r *Report) checkAll(o Options) {
 	r.checkGraphics()
 	r.checkThreads(o.Engine)
 	r.checkMemory()
+	r.checkKernels(os.Getenv(kernels.VariantEnv))
 	for _, name := range o.Model.Devices {
 		r.checkDevice(name)
 	}
@@ -64,6 +67,14 @@ func (r *Report) checkThreads(o engine.Options) {
 	if q := r.Found.Quota; q > 0 && float64(most) > q {
 		r.add(Warning, fmt.Sprintf("%d threads where the container may keep %.1f processors busy: each step waits for those put to sleep", most, q),
 			fmt.Sprintf("--threads %d, or grant the container more", max(1, int(q))))
+	}
+}
+
+// checkKernels finds a variant asked for that is not there: it was ignored.
+func (r *Report) checkKernels(asked string) {
+	if there := kernels.Variants(); asked != "" && !slices.Contains(there, asked) {
+		r.add(Warning, fmt.Sprintf("%s=%s: there are no such kernels for this machine, %s are used", kernels.VariantEnv, asked, r.Used.Kernels),
+			"set it to one of: "+strings.Join(there, ", "))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"axon/engine"
 	"axon/internal/system"
+	"axon/kernels"
 	"axon/models"
 )
 
@@ -101,6 +102,16 @@ func requireProblem(t *testing.T, r *Report, s Severity, text, next string) {
 	require.Equal(t, s, r.Problems[0].Severity)
 	require.Contains(t, r.Problems[0].Text, text)
 	require.Contains(t, r.Problems[0].Next, next)
+}
+
+func TestUnknownKernels(t *testing.T) {
+	r := &Report{}
+	r.Used.Kernels = kernels.Variant()
+	r.checkKernels("")
+	r.checkKernels("generic")
+	requireProblem(t, r, "", "", "")
+	r.checkKernels("abacus")
+	requireProblem(t, r, Warning, "AXON_KERNELS=abacus", "generic")
 }
 
 func TestMissingInstructions(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"axon/internal/buildinfo"
 	"axon/internal/gguf"
 	"axon/internal/system"
+	"axon/kernels"
 )
 
 // Report is everything that was seen.
@@ -47,6 +48,7 @@ type Used struct {
 	Size    int64    `json:"model_bytes"`
 	Context int      `json:"context"`
 	Threads int      `json:"threads"`
+	Kernels string   `json:"kernels"` // what reduces rows of logits
 	Devices []string `json:"devices"`
 }
 
@@ -134,6 +136,7 @@ func (r *Report) use(o Options) {
 		r.Used.Threads = r.Found.Cores
 	}
 	r.Used.Devices = r.devicesFor(o.Model)
+	r.Used.Kernels = kernels.Variant()
 	f, name, err := header(o.Model)
 	r.Used.Model = name
 	if err != nil {
