@@ -80,6 +80,10 @@ race: llama ## Run all tests under the race detector
 cgocheck: llama ## Run the tests around C with pointer checks and a garbage collector that never rests
 	$(call go,test -count=1 -timeout 30m -exec 'env GODEBUG=cgocheck=1 GOGC=1' ./cgo/... ./engine/...)
 
+.PHONY: portable
+portable: ## Test the kernels without assembly, and compile them for other processors
+	@scripts/portable.sh
+
 # One arena: how many threads happen to allocate must not look like growth.
 .PHONY: soak
 soak: llama ## Open and close 1,000 times, send 10,000 requests, print how memory goes
