@@ -28,7 +28,9 @@ const (
 
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
-	go onSignal(cancel)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before anything begins that would be left behind
+	go onSignal(signals, cancel)
 	app := newApp()
 	os.Exit(report(os.Stderr, app.RunContext(ctx, flagsFirst(app, os.Args))))
 }
@@ -39,9 +41,7 @@ var interrupted atomic.Pointer[func() bool]
 
 // onSignal cancels at the first Ctrl-C or SIGTERM that nobody takes; the next
 // one ends the process as usual.
-func onSignal(cancel func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+func onSignal(signals chan os.Signal, cancel func()) {
 	for s := range signals {
 		if take := interrupted.Load(); take != nil && s == os.Interrupt && (*take)() {
 			continue
