@@ -181,28 +181,49 @@ func (r *bitReader) entries(dst []kernels.Entry, sc scale, vocab int, gaps adapt
 	return mass, nil
 }
 
-// block reads pairs with the same low bits. Values out of all bounds come as beyond.
+// block reads pairs with the same low bits, two a load where they surely fit into it.
+// Values out of all bounds come as beyond.
 func (r *bitReader) block(block []pair, bg, bl uint) {
-	bg, bl = bg&31, bl&31
-	maskG, maskL := uint64(1)<<bg-1, uint64(1)<<bl-1
-	buf, pos := r.buf, r.pos
-	for i := range block {
-		at := pos >> 3
-		if at+8 <= uint(len(buf)) {
-			w := binary.LittleEndian.Uint64(buf[at:]) >> (pos & 7)
-			if h := uint(headers[w&(1<<shortPrefixes-1)]); h < longPrefix {
-				w >>= h & 15
-				pos += h&15 + bg + bl
-				block[i].gap = uint32(h>>4&15<<bg) | uint32(w&maskG)
-				block[i].level = uint32(h>>8<<bl) | uint32(w>>bg&maskL)
-				continue
-			}
+	const most = 57 // bits of a load
+	for len(block) >= 2 && 2*(shortPrefixes+bg+bl) <= most {
+		block = block[r.twos(block, bg&15, bl&15):]
+		if len(block) > 0 {
+			block[0] = r.entry(bg, bl)
+			block = block[1:]
 		}
-		r.pos = pos
+	}
+	for i := range block {
 		block[i] = r.entry(bg, bl)
-		pos = r.pos
+	}
+}
+
+// twos reads pairs of pairs while their prefixes are short and bytes are left for a
+// load, and gives the number of pairs.
+func (r *bitReader) twos(block []pair, bg, bl uint) int {
+	const mask = 1<<shortPrefixes - 1
+	maskG, maskL := uint32(1)<<bg-1, uint32(1)<<bl-1
+	both := bg + bl
+	buf, pos, i := r.buf, r.pos, 0
+	for ; i+1 < len(block); i += 2 {
+		at := pos >> 3
+		if at+8 > uint(len(buf)) {
+			break
+		}
+		v := binary.LittleEndian.Uint64(buf[at:]) >> (pos & 7)
+		g := uint(headers[v&mask])
+		v >>= g & 15
+		w := v >> both
+		h := uint(headers[w&mask])
+		if g|h >= longPrefix {
+			break
+		}
+		w >>= h & 15
+		pos += g&15 + h&15 + 2*both
+		block[i] = pair{uint32(g>>4&15<<bg) | uint32(v)&maskG, uint32(g>>8<<bl) | uint32(v>>bg)&maskL}
+		block[i+1] = pair{uint32(h>>4&15<<bg) | uint32(w)&maskG, uint32(h>>8<<bl) | uint32(w>>bg)&maskL}
 	}
 	r.pos = pos
+	return i
 }
 
 // place turns gaps into indices from next on; sums that exceed beyond stay there.
