@@ -1,6 +1,8 @@
-//go:build !purego && amd64
+//go:build !purego && (amd64 || arm64)
 
 package kernels
+
+//go:generate go run -C _generate ./arm64 -out ../kernels_arm64.s
 
 import (
 	"math"
