@@ -17,9 +17,18 @@ section() {
 }
 
 # modules prints "path@version folder" of the Go modules in the binary, whatever the backend.
-modules() {
-  go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/axon |
-    LC_ALL=C sort -u
+modules() { packages | cut -d' ' -f1,2 | LC_ALL=C sort -u; }
+
+# packages prints "path@version folder package-folder" of every package of those modules.
+packages() {
+  go list -deps -f '{{$p := .Dir}}{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}} {{$p}}{{end}}{{end}}' ./cmd/axon
+}
+
+# folders prints a module's folder, and those of its linked packages, which may hold
+# somebody else's code with a licence of its own.
+folders() {
+  echo "$2"
+  packages | awk -v module="$1" -v root="$2" '$1 == module && $3 != root { print $3 }' | LC_ALL=C sort -u
 }
 
 cat <<'EOT'
@@ -41,5 +50,9 @@ section "Go's standard library" third_party/licenses/go.txt
 section "GPT-2's vocabulary, from llama.cpp's models" third_party/licenses/gpt-2-vocabulary.txt
 
 modules | while read -r module dir; do
-  section "$module" "$dir"/LICENSE* "$dir"/NOTICE*
+  texts=()
+  while read -r folder; do
+    texts+=("$folder"/LICENSE* "$folder"/NOTICE*)
+  done < <(folders "$module" "$dir")
+  section "$module" "${texts[@]}"
 done

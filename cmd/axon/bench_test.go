@@ -78,6 +78,44 @@ func benchText(t *testing.T) string {
 	return path
 }
 
+// smallPack measures what is measured quickly.
+const smallPack = "bench pack --vocab 3000,9000 -k 64,128 --rows 4 --rows-per-batch 2 -r 2 "
+
+func TestBenchPack(t *testing.T) {
+	o := runAxon(t, strings.Fields(smallPack)...)
+	require.Zero(t, o.code, o.stderr)
+	require.Equal(t, 6, strings.Count(o.stdout, "\n"), "a head of two lines, and four rows")
+	require.Contains(t, o.stdout, "| realistic  |   9000 |  128 | quantised |")
+
+	o = runAxon(t, strings.Fields(smallPack+"--kl 0.01 --max-step 1 -o json")...)
+	require.Zero(t, o.code, o.stderr)
+	var rows []bench.PackRow
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &rows))
+	require.Len(t, rows, 4)
+	require.Equal(t, 0.01, rows[0].AimedKL)
+	require.Equal(t, 1.0, rows[0].MaxStep)
+	require.Equal(t, 2, rows[0].RowsPerBatch)
+	require.False(t, rows[0].OnTargets)
+
+	for _, mode := range []string{"float16", "float32"} {
+		o = runAxon(t, strings.Fields(smallPack+"-o csv --mode "+mode)...)
+		require.Zero(t, o.code, o.stderr)
+		require.Equal(t, 4, strings.Count(o.stdout, mode))
+	}
+}
+
+func TestBenchPackOfAModel(t *testing.T) {
+	file := tinyModel(t)
+	o := runAxon(t, "bench", "pack", "--model", file, "--file", benchText(t), "--rows", "20", "-r", "1", "-o", "jsonl")
+	require.Zero(t, o.code, o.stderr)
+	require.Equal(t, 2, strings.Count(o.stdout, "\n"), "of the default top-k, 64 and 128")
+	var r bench.PackRow
+	require.NoError(t, json.Unmarshal([]byte(strings.Split(o.stdout, "\n")[1]), &r))
+	require.Equal(t, 128, r.K)
+	require.Equal(t, 20, r.Count)
+	require.True(t, r.OnTargets)
+}
+
 func TestBadArgumentsOfBenches(t *testing.T) {
 	file, text := tinyModel(t), benchText(t)
 	for _, c := range []struct {
@@ -106,6 +144,18 @@ func TestBadArgumentsOfBenches(t *testing.T) {
 		{"bench kernels -m FILE -f TEXT --rows 2000", 1, "too few for 2000 rows"},
 		{"bench kernels -m FILE -f DIR/missing", 1, "no such file"},
 		{"bench kernels -m DIR/missing -f TEXT", 1, "no such file"},
+		{"bench pack x", 2, "no argument"},
+		{"bench pack -r 0", 2, "--repetitions 0: must be at least 1"},
+		{"bench pack --rows-per-batch 0", 2, "--rows-per-batch 0: must be at least 1"},
+		{"bench pack --vocab 100 -k 100", 2, "--top-k 100: must be at most 99"},
+		{"bench pack --mode nonsense", 2, "must be quantised, float16 or float32"},
+		{"bench pack --kl 2", 2, "--kl 2: must be 1e-06 to 1"},
+		{"bench pack --kl NaN", 2, "--kl NaN: must be"},
+		{"bench pack --max-step 0", 2, "--max-step 0: must be 0.015625 to 4"},
+		{"bench pack --mode float16 --kl 0.01", 2, "--kl and --max-step are for the quantised mode"},
+		{"bench pack -o nonsense", 2, "must be md, csv, json, jsonl"},
+		{"bench pack -m FILE", 2, "--file FILE"},
+		{"bench pack -m FILE -f TEXT -k 4096", 2, "--top-k 4096: must be at most"},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			line := strings.NewReplacer("-m FILE", "-m "+file, "-f TEXT", "-f "+text, "DIR", t.TempDir()).Replace(c.line)
