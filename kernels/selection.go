@@ -67,18 +67,11 @@ func (t *selection) add(x []float32, at int) {
 // shrink keeps the k largest of the candidates, and some more if that is
 // quicker.
 func (t *selection) shrink() {
-	best := t.best(t.s.few[:0], t.k+t.k/4)
-	for i, e := range best {
+	t.s.few, t.floor = t.best(t.s.few[:0], t.k+t.k/4)
+	for i, e := range t.s.few {
 		t.s.kept.indices[i], t.s.kept.values[i] = e.Index, e.Value
 	}
-	t.s.few = best
-	t.floor = best[0].Value
-	for _, e := range best {
-		if e.Value < t.floor {
-			t.floor = e.Value
-		}
-	}
-	t.n, t.least = len(best), above(t.floor)
+	t.n, t.least = len(t.s.few), above(t.floor)
 }
 
 // above is the next larger value, and for +Inf, which nothing exceeds, what no
@@ -92,10 +85,15 @@ func above(v float32) float32 {
 
 // best appends the k largest of at least k candidates to dst, in the order of
 // their indices, or up to atMost where a threshold happens to leave so many. Of
-// those that equal the least of them only the first are among them.
-func (t *selection) best(dst []Entry, atMost int) []Entry {
+// those that equal the least of them only the first are among them; it, or what
+// is between it and the next smaller candidate, is returned too.
+func (t *selection) best(dst []Entry, atMost int) (best []Entry, least float32) {
 	values, indices := t.s.kept.values[:t.n], t.s.kept.indices[:t.n]
-	least, reach, exceed := threshold(values, t.floor, t.k, atMost)
+	floor := t.floor
+	if t.n == t.k { // any threshold would do: the next is found at once
+		floor = smallest(values)
+	}
+	least, reach, exceed := threshold(values, floor, t.k, atMost)
 	base := len(dst)
 	dst = slices.Grow(dst, atMost+padding)[:base+atMost+padding]
 	more := above(least)
@@ -107,7 +105,17 @@ func (t *selection) best(dst []Entry, atMost int) []Entry {
 	if all < t.n {
 		n += active.entries(dst[n:], values[all:], indices[all:], more)
 	}
-	return dst[:n]
+	return dst[:n], least
+}
+
+func smallest(values []float32) float32 {
+	least := values[0]
+	for _, v := range values {
+		if v < least {
+			least = v
+		}
+	}
+	return least
 }
 
 // afterEquals is how many of the values one must take to have so many that
@@ -141,11 +149,12 @@ func (t *selection) entries(dst []Entry, order Order) []Entry {
 			t.add(t.row[at:min(at+block, len(t.row))], at)
 		}
 	}
-	t.s.few = t.best(t.s.few[:0], t.k)
+	best, least := t.best(t.s.few[:0], t.k)
 	if order == Descending {
-		t.s.sort(t.s.few)
+		t.s.sort(best, least)
 	}
-	return append(dst, t.s.few...)
+	t.s.few = best
+	return append(dst, best...)
 }
 
 // threshold finds a value that at least atLeast of the values reach and, if

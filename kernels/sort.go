@@ -7,10 +7,11 @@ import (
 
 // sorter is the working memory of sort.
 type sorter struct {
-	excess []float32
-	moved  []Entry
-	ends   []uint32
-	digits digits
+	excess  []float32
+	buckets []int32
+	moved   []Entry
+	ends    []uint32
+	digits  digits
 }
 
 const (
@@ -21,8 +22,8 @@ const (
 )
 
 // sort brings entries, which come in the order of their indices, into
-// descending order. It leaves equals as they are.
-func (s *sorter) sort(entries []Entry) {
+// descending order. It leaves equals as they are. No value is below least.
+func (s *sorter) sort(entries []Entry, least float32) {
 	if len(entries) < insertLeast {
 		insert(entries)
 		return
@@ -30,11 +31,15 @@ func (s *sorter) sort(entries []Entry) {
 	if slices.IsSortedFunc(entries, descending) {
 		return
 	}
-	if n := len(entries); len(s.moved) < n {
-		s.moved, s.excess, s.ends = make([]Entry, n), make([]float32, n), make([]uint32, n+1)
-	}
-	if !s.spread(entries) {
+	s.grow(len(entries))
+	if !s.spread(entries, least) {
 		s.radix(entries)
+	}
+}
+
+func (s *sorter) grow(n int) {
+	if len(s.moved) < n {
+		s.moved, s.excess, s.buckets, s.ends = make([]Entry, n), make([]float32, n), make([]int32, n), make([]uint32, n+1)
 	}
 }
 
@@ -45,13 +50,23 @@ func descending(a, b Entry) int {
 	return 0 // or more: it is only asked whether a comes first
 }
 
-// insert is insertion sort.
+// insert is insertion sort, for what is nearly in its place.
 func insert(entries []Entry) {
 	for i := 1; i < len(entries); i++ {
-		e := entries[i]
+		e, before := entries[i], entries[i-1]
+		if before.Value >= e.Value {
+			continue
+		}
 		j := i
-		for ; j > 0 && entries[j-1].Value < e.Value; j-- {
-			entries[j] = entries[j-1]
+		for {
+			entries[j] = before
+			j--
+			if j == 0 {
+				break
+			}
+			if before = entries[j-1]; before.Value >= e.Value {
+				break
+			}
 		}
 		entries[j] = e
 	}
@@ -62,14 +77,9 @@ func insert(entries []Entry) {
 // then is spread evenly over (0, 1], and cut into as many buckets as there are
 // entries it brings nearly each into its place. It reports false, and has done
 // nothing, when the entries crowd in few buckets.
-func (s *sorter) spread(entries []Entry) bool {
+func (s *sorter) spread(entries []Entry, least float32) bool {
 	n := len(entries)
-	least, sum, step := entries[0].Value, 0.0, (n+sortSample-1)/sortSample
-	for _, e := range entries {
-		if e.Value < least {
-			least = e.Value
-		}
-	}
+	sum, step := 0.0, (n+sortSample-1)/sortSample
 	for i := 0; i < n; i += step {
 		sum += float64(entries[i].Value) - float64(least)
 	}
@@ -77,36 +87,35 @@ func (s *sorter) spread(entries []Entry) bool {
 	if !(mean > smallestMean && mean <= math.MaxFloat32) {
 		return false
 	}
-	excess, ends, scale := s.excess[:n], s.ends[:n+1], -1/mean
+	excess, scale := s.excess[:n], -1/mean
 	for i, e := range entries {
 		excess[i] = (e.Value - least) * scale
 	}
 	active.exp(excess, excess, 0)
+	buckets, ends := s.buckets[:n], s.ends[:n+1]
 	clear(ends)
-	pairs := 0
-	for _, u := range excess {
-		at := &ends[bucket(u, n)]
-		pairs += int(*at)
-		*at++
+	last, pairs := float32(n), uint32(0)
+	for i, u := range excess {
+		b := min(int32(u*last), int32(n)) // 1, or a little more by rounding, has a bucket of its own
+		buckets[i] = b
+		pairs += ends[b]
+		ends[b]++
 	}
-	if pairs > crowded*n {
+	if pairs > uint32(crowded*n) {
 		return false
 	}
 	next := uint32(0)
 	for b, m := range ends {
-		ends[b], next = next, next+m
+		ends[b] = next
+		next += m
 	}
 	moved := s.moved[:n]
-	for i, e := range entries {
-		at := &ends[bucket(excess[i], n)]
-		moved[*at] = e
-		*at++
+	for i, b := range buckets {
+		at := ends[b]
+		ends[b] = at + 1
+		moved[at] = entries[i]
 	}
 	insert(moved)
 	copy(entries, moved)
 	return true
 }
-
-// bucket is where among n buckets a number of [0, 1] belongs. What is 1, or a
-// little more by rounding, has one of its own.
-func bucket(u float32, n int) int { return min(int(int32(u*float32(n))), n) }

@@ -18,7 +18,7 @@ func TestSortIsStable(t *testing.T) {
 				entries := largest(row, n, ByIndex)
 				want := slices.Clone(entries)
 				slices.SortStableFunc(want, byValue)
-				s.sort(entries)
+				s.sort(entries, -maxGeneric(negated(row)))
 				requireSame(t, want, entries, fmt.Sprintf("%s, %d", kind.name, n))
 			}
 		}
@@ -52,8 +52,9 @@ func TestCrowdedEntriesAreNotSpread(t *testing.T) {
 	entries := largest(realisticRow(rand.New(rand.NewPCG(1, 9)), 3000), 3000, ByIndex)
 	entries[0].Value = 1e9 // beside its excess all others are alike
 	before := slices.Clone(entries)
-	s := sorter{moved: make([]Entry, 3000), excess: make([]float32, 3000), ends: make([]uint32, 3001)}
-	require.False(t, s.spread(entries))
+	var s sorter
+	s.grow(3000)
+	require.False(t, s.spread(entries, -20))
 	requireSame(t, before, entries, "untouched")
 }
 
@@ -66,3 +67,5 @@ func TestOrderedBitsOrder(t *testing.T) {
 		}
 	}
 }
+
+func negated(row []float32) []float32 { return fill(len(row), func(i int) float32 { return -row[i] }) }
