@@ -90,7 +90,7 @@ func above(v float32) float32 {
 func (t *selection) best(dst []Entry, atMost int) (best []Entry, least float32) {
 	values, indices := t.s.kept.values[:t.n], t.s.kept.indices[:t.n]
 	floor := t.floor
-	if t.n == t.k { // any threshold would do: the next is found at once
+	if t.n <= atMost { // nothing to choose
 		floor = smallest(values)
 	}
 	least, reach, exceed := threshold(values, floor, t.k, atMost)
@@ -163,8 +163,11 @@ func (t *selection) entries(dst []Entry, order Order) []Entry {
 // reach the value, and a number below atLeast of those that do, which is of
 // those that exceed it when they are more than atMost.
 func threshold(values []float32, lowest float32, atLeast, atMost int) (least float32, reach, exceed int) {
-	lo, hi := orderedBits(lowest), orderedBits(active.max(values))+1
 	reach = len(values)
+	if reach <= atMost {
+		return lowest, reach, 0
+	}
+	lo, hi := orderedBits(lowest), orderedBits(active.max(values))+1
 	for lo+1 < hi { // reach get to lo, exceed < atLeast to hi
 		mid := lo + (hi-lo)/2
 		switch n := active.count(values, fromOrderedBits(mid)); {
