@@ -8,6 +8,8 @@
 #   AXON_CACHE=folder               where slow results are kept (default: ~/.cache/axon)
 #   PREFIX=/usr/local DESTDIR=      where "make install" puts things
 #   FUZZTIME=2000x                  how long "make fuzz" tries each target
+#   OUT= OLD= NEW=                  files of "make bench-save" and "make bench-check"
+#   BENCH=. BENCHTIME=50ms          which benchmarks "make bench-save" runs, each how long, six times
 
 BACKEND ?= $(if $(filter Darwin,$(shell uname -s)),metal,cpu)
 NATIVE ?= 1
@@ -18,6 +20,9 @@ export BACKEND NATIVE RPC LLAMA_CPP_DIR AXON_CACHE FUZZTIME
 
 LLAMA := third_party/llama.cpp
 GOLANGCI_LINT := 2.15.0
+BENCHSTAT := v0.0.0-20260908200009-22c9c6c9d4da
+BENCH ?= .
+BENCHTIME ?= 50ms
 
 # built reads a line of the finished llama.cpp's description; it is expanded in recipes,
 # that is, after the build.
@@ -121,6 +126,15 @@ peers: tools ## Build llama.cpp's own programs from the same source into bin/pee
 .PHONY: bench
 bench: build peers ## Compare the engine's speed with llama-bench, side by side
 	bin/axon bench engine --peer auto
+
+# One thread, as axon bench kernels; the packages need no llama.cpp.
+.PHONY: bench-save
+bench-save: ## Run the benchmarks of kernels and their packing six times and save them to OUT
+	@scripts/bench-save.sh '$(OUT)' '$(BENCH)' '$(BENCHTIME)'
+
+.PHONY: bench-check
+bench-check: ## Compare two saved runs, OLD and NEW, with benchstat
+	@scripts/bench-check.sh '$(BENCHSTAT)' '$(OLD)' '$(NEW)'
 
 .PHONY: llama
 llama: tools

@@ -57,7 +57,7 @@ func newKernelRow(t KernelTest, vocab int, samples [][]float64) KernelRow {
 // the maximum first and then of each other contestant to Reduce.
 func KernelTable() Table[KernelRow] {
 	t := Table[KernelRow]{columns: []column[KernelRow]{
-		{"rows", 10, false, func(r KernelRow) string { return r.Source }},
+		{"rows", 11, false, func(r KernelRow) string { return r.Source }},
 		{"V", 6, true, func(r KernelRow) string { return strconv.Itoa(r.Vocab) }},
 		{"k", 4, true, func(r KernelRow) string { return strconv.Itoa(r.K) }},
 		{"order", 10, false, func(r KernelRow) string { return r.Order }},

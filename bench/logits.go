@@ -17,13 +17,14 @@ const (
 	Ascending  Kind = "ascending" // the values of a realistic row, sorted
 	Descending Kind = "descending"
 	Constant   Kind = "constant"
-	TwoValued  Kind = "two-valued" // half of the row at random
-	Misled     Kind = "misled"     // the largest values where package kernels samples a row
-	MisledLow  Kind = "misled-low" // the smallest values there
+	TwoValued  Kind = "two-valued"  // half of the row at random
+	Misled     Kind = "misled"      // the largest values where package kernels samples a row
+	MisledMore Kind = "misled-more" // and where it samples it again
+	MisledLow  Kind = "misled-low"  // the smallest values where it samples first
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Realistic, Ascending, Descending, Constant, TwoValued, Misled, MisledLow}
+var Kinds = []Kind{Realistic, Ascending, Descending, Constant, TwoValued, Misled, MisledMore, MisledLow}
 
 // ParseKinds reads a list of kinds; "all" stands for every one.
 func ParseKinds(names []string) ([]Kind, error) {
@@ -115,23 +116,27 @@ func disguise(r *rand.Rand, kind Kind, row []float32) {
 			row[i] = float32(r.IntN(2))
 		}
 	case Misled:
-		shiftSample(row, 20)
+		shiftSample(row, 0, 20)
+	case MisledMore:
+		shiftSample(row, 0, 20)
+		shiftSample(row, 1, 20)
 	case MisledLow:
-		shiftSample(row, -20)
+		shiftSample(row, 0, -20)
 	}
 }
 
 // shiftSample adds to the values by which package kernels guesses where the k
-// largest begin: runs of 16 at 128 places from the first to the last.
-func shiftSample(row []float32, by float32) {
+// largest begin: 128 runs of 16 at the same distance, and between those of the
+// first sample those of the second. It must follow what kernels does.
+func shiftSample(row []float32, second int, by float32) {
 	const runs, run = 128, 16
-	if len(row) < runs*run {
+	if len(row) < 4*runs*run {
 		return
 	}
-	step := (len(row) - run) / (runs - 1)
+	step := (len(row) - run) / runs
 	for i := range runs {
 		for j := range run {
-			row[i*step+j] += by
+			row[i*step+second*step/2+j] += by
 		}
 	}
 }

@@ -21,7 +21,7 @@ modules() { packages | cut -d' ' -f1,2 | LC_ALL=C sort -u; }
 
 # packages prints "path@version folder package-folder" of every package of those modules.
 packages() {
-  go list -deps -f '{{$p := .Dir}}{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}} {{$p}}{{end}}{{end}}' ./cmd/axon
+  go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}} {{$.Dir}}{{end}}{{end}}' ./cmd/axon
 }
 
 # folders prints a module's folder, and those of its linked packages, which may hold

@@ -25,7 +25,7 @@ func benchKernelsCommand() *cli.Command {
 			"of the rounds' ratios: ours to the maximum, every other one to ours.\n" +
 			"docs/benchmarks.md says what is timed.",
 		Flags: join(benchRowsFlags(4, 1, 64, 512, 4096), []cli.Flag{
-			&cli.StringSliceFlag{Name: "kind", Usage: "of synthetic rows: realistic, ascending, descending, constant, two-valued, misled, misled-low, or all", Value: cli.NewStringSlice(string(bench.Realistic))},
+			&cli.StringSliceFlag{Name: "kind", Usage: "of synthetic rows: realistic, ascending, descending, constant, two-valued, misled, misled-more, misled-low, or all", Value: cli.NewStringSlice(string(bench.Realistic))},
 			&cli.StringFlag{Name: "order", Usage: "of the result: descending or index", Value: "descending"},
 			&cli.StringFlag{Name: "variant", Usage: "`NAME` of the implementation, or all; by default the one in use"},
 		}),

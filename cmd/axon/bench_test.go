@@ -21,7 +21,7 @@ func TestBenchKernels(t *testing.T) {
 	o := runAxon(t, strings.Fields(smallKernels)...)
 	require.Zero(t, o.code, o.stderr)
 	require.Equal(t, 6, strings.Count(o.stdout, "\n"), "a head of two lines, and four rows")
-	require.Contains(t, o.stdout, "| realistic  |   9000 |   64 | descending | "+kernels.Variant())
+	require.Contains(t, o.stdout, "| realistic   |   9000 |   64 | descending | "+kernels.Variant())
 
 	o = runAxon(t, strings.Fields(smallKernels+"--order index -o csv")...)
 	require.Zero(t, o.code, o.stderr)
