@@ -20,6 +20,12 @@ type SparseRequest struct {
 	// RowsRequest.Each is.
 	Each  func(pos int, d kernels.Sparse) error
 	Fresh bool
+
+	// Targets has a token for each of Tokens whose log-probability at that position
+	// is wanted besides, whether it is among the K or not; Target takes it just
+	// before Each takes the position, on the same goroutine. Nil: none.
+	Targets []Token
+	Target  func(pos int, logProb float32)
 }
 
 // Sparse runs the model over the tokens and reduces the row of logits at each
@@ -29,6 +35,9 @@ func (e *Engine) Sparse(ctx context.Context, req SparseRequest) error {
 	if req.K < 0 || req.Each == nil {
 		return fmt.Errorf("%w: the top %d, and a function for them: %t", ErrRequest, req.K, req.Each != nil)
 	}
+	if err := e.checkTargets(&req); err != nil {
+		return err
+	}
 	return e.Distributions(ctx, RowsRequest{Tokens: req.Tokens, Positions: req.Positions, Fresh: req.Fresh, Each: func(pos int, row []float32) error {
 		s := borrowScratch()
 		defer s.giveBack()
@@ -37,9 +46,27 @@ func (e *Engine) Sparse(ctx context.Context, req SparseRequest) error {
 		if s.top, lse, err = kernels.Reduce(s.top[:0], row, req.K, kernels.ByIndex, &s.Scratch); err != nil {
 			return fmt.Errorf("position %d: %w", pos, err)
 		}
+		if req.Targets != nil {
+			req.Target(pos, float32(float64(row[req.Targets[pos]])-lse))
+		}
 		rest := kernels.LogProbs(s.top, lse, len(row), &s.Scratch)
 		return req.Each(pos, kernels.Sparse{Entries: s.top, Rest: rest})
 	}})
+}
+
+func (e *Engine) checkTargets(req *SparseRequest) error {
+	if req.Targets == nil {
+		return nil
+	}
+	if len(req.Targets) != len(req.Tokens) || req.Target == nil {
+		return fmt.Errorf("%w: %d targets for %d tokens, and a function for them: %t", ErrRequest, len(req.Targets), len(req.Tokens), req.Target != nil)
+	}
+	for _, t := range req.Targets {
+		if t < 0 || int(t) >= e.model.vocab.Size {
+			return fmt.Errorf("%w: target %d, must be below %d", ErrToken, t, e.model.vocab.Size)
+		}
+	}
+	return nil
 }
 
 // scratch is the working memory of one reduction.
