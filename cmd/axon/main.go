@@ -96,7 +96,7 @@ func newApp() *cli.App {
 		},
 		Before: func(c *cli.Context) error { return setLog(c.String("log")) },
 		Commands: []*cli.Command{
-			generateCommand(), chatCommand(), scoreCommand(), tokenizeCommand(), embedCommand(),
+			generateCommand(), chatCommand(), scoreCommand(), logitsCommand(), tokenizeCommand(), embedCommand(),
 			modelCommand(), benchCommand(), devicesCommand(), doctorCommand(),
 			completionCommand(), licensesCommand(),
 		},
