@@ -65,8 +65,23 @@ func clipped(block []pair, clipG, clipL uint32) (gaps, levels uint64) {
 type code struct{ bits, n uint64 }
 
 // shortPrefixes is the most bits that two prefixes have in the loops below, which leave
-// longer ones, hence all escapes, to the definition.
-const shortPrefixes = escape + 1
+// longer ones, and escapes, to the definition. It is as many as a small table allows.
+const shortPrefixes = 11
+
+// prefixes are those of two values below escape, by q<<3|s: the bits, and from bit 16
+// on their number, or more than can be put.
+var prefixes = func() (t [escape * escape]uint32) {
+	for q := range uint(escape) {
+		for s := range uint(escape) {
+			n := q + 1 + s + 1
+			t[q*escape+s] = uint32(1<<q-1 | (1<<s-1)<<(q+1) | n<<16)
+			if n > shortPrefixes {
+				t[q*escape+s] = (maxPut + 1) << 16
+			}
+		}
+	}
+	return t
+}()
 
 // codesOf subtracts base from the levels and finds the codes.
 func codesOf(codes *[maxBlock]code, block []pair, base uint32, bg, bl uint) {
@@ -74,18 +89,17 @@ func codesOf(codes *[maxBlock]code, block []pair, base uint32, bg, bl uint) {
 	maskG, maskL := uint32(1)<<bg-1, uint32(1)<<bl-1
 	both := uint64(bg + bl)
 	for i := range block {
-		e := &block[i]
-		e.level -= base
-		q, s := e.gap>>bg, e.level>>bl
-		ones := uint64(q) + uint64(s)
-		prefixes := 1<<((ones+1)&31) - 1 - 1<<(q&31)
-		low := uint64(e.level&maskL)<<bg | uint64(e.gap&maskG)
-		n := ones + 2
-		c := code{uint64(prefixes) | low<<(n&31), n + both}
-		if n > shortPrefixes {
-			c.n = maxPut + 1
+		gap, level := block[i].gap, block[i].level-base
+		block[i].level = level
+		q, s := gap>>bg, level>>bl
+		at := q*escape + s
+		if q|s >= escape {
+			at = escape*escape - 1
 		}
-		codes[i&15] = c
+		p := uint64(prefixes[at&(escape*escape-1)])
+		low := uint64(level&maskL)<<bg | uint64(gap&maskG)
+		n := p >> 16
+		codes[i&(maxBlock-1)] = code{p&0xffff | low<<(n&31), n + both}
 	}
 }
 
@@ -128,7 +142,7 @@ var headers = func() (t [1 << shortPrefixes]uint16) {
 		q := bits.TrailingZeros(^uint(i))
 		s := bits.TrailingZeros(^uint(i >> (q + 1)))
 		t[i] = uint16(q + 1 + s + 1 | q<<4 | s<<8)
-		if q+1+s+1 > shortPrefixes {
+		if q >= escape || s >= escape || q+1+s+1 > shortPrefixes {
 			t[i] = longPrefix
 		}
 	}
