@@ -2,8 +2,6 @@
 
 package kernels
 
-//go:generate go run -C _generate . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg kernels
-
 import "golang.org/x/sys/cpu"
 
 // assembly lists the variants that this processor can run. Each does whole

@@ -63,8 +63,9 @@ type logSumExp struct {
 	sum   float64
 }
 
-// headroom is how far a value may exceed the shift.
-const headroom = 64
+// headroom is how far a value may exceed the shift: exponentials far above 1 are
+// less exact.
+const headroom = 32
 
 func newLogSumExp() logSumExp { return logSumExp{shift: -inf32} }
 

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+//go:generate go run -C _generate . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg kernels
+//go:generate go run -C _generate ./arm64 -out ../kernels_arm64.s
+
 // variant is one implementation of the primitives.
 type variant struct {
 	name    string

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +45,9 @@ func TestTheEnvironmentChoosesTheVariant(t *testing.T) {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestTheEnvironmentChoosesTheVariant$", "-test.v")
 		cmd.Env = append(os.Environ(), "AXON_TEST_VARIANT=1", VariantEnv+"="+name)
 		out, err := cmd.CombinedOutput()
+		if errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("an emulated program cannot start itself")
+		}
 		require.NoError(t, err, string(out))
 		want := name
 		if !slices.Contains(Variants(), name) {

@@ -2,8 +2,6 @@
 
 package kernels
 
-//go:generate go run -C _generate ./arm64 -out ../kernels_arm64.s
-
 import (
 	"math"
 	"unsafe"

@@ -18,7 +18,7 @@ done
 
 if command -v qemu-aarch64 >/dev/null; then
   echo "arm64, emulated"
-  CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64 "${packages[@]}"
+  CGO_ENABLED=0 GOARCH=arm64 go test -short -exec qemu-aarch64 "${packages[@]}"
 fi
 
 # The generator of the assembly is a module of its own: ./... does not reach it.
