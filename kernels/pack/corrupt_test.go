@@ -2,6 +2,7 @@ package pack_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"testing"
 
@@ -113,7 +114,7 @@ func requireSane(t *testing.T, data []byte) {
 func requireOurs(t *testing.T, err error) {
 	t.Helper()
 	for _, want := range []error{pack.ErrCorrupt, pack.ErrVersion, pack.ErrLimit} {
-		if isError(err, want) {
+		if errors.Is(err, want) {
 			return
 		}
 	}

@@ -74,7 +74,7 @@ var prefixes = func() (t [escape * escape]uint32) {
 	for q := range uint(escape) {
 		for s := range uint(escape) {
 			n := q + 1 + s + 1
-			t[q*escape+s] = uint32(1<<q-1 | (1<<s-1)<<(q+1) | n<<16)
+			t[q*escape+s] = uint32(1<<q - 1 | (1<<s-1)<<(q+1) | n<<16)
 			if n > shortPrefixes {
 				t[q*escape+s] = (maxPut + 1) << 16
 			}

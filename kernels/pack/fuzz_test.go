@@ -2,7 +2,6 @@ package pack_test
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"testing"
 
@@ -11,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-func isError(err, target error) bool { return errors.Is(err, target) }
 
 // FuzzParse looks for bytes behind a right checksum on which decoding panics, gives
 // what no encoder takes, or allocates without bound. Where values are verbatim, every

@@ -24,10 +24,10 @@ func toHalf(f float32) uint16 {
 func fromHalf(h uint16) float32 {
 	sign := uint32(h&0x8000) << 16
 	b := uint32(h&0x7fff) << 13
-	switch {
-	case h&0x7c00 == 0x7c00:
+	switch h & 0x7c00 {
+	case 0x7c00:
 		b |= 0x7f800000
-	case h&0x7c00 == 0: // subnormal: 2^-24 each
+	case 0: // subnormal: 2^-24 each
 		return math.Float32frombits(sign | math.Float32bits(float32(h&0x3ff)*0x1p-24))
 	default:
 		b += (127 - 15) << 23

@@ -194,10 +194,10 @@ func TestQuantisedStaysWithinItsBounds(t *testing.T) {
 func TestRestIsExactAtItsEnds(t *testing.T) {
 	for name, row := range uglyRows() {
 		got := decode(t, encode(t, pack.Params{Vocab: 50257}, row))[0]
-		switch {
-		case row.Rest == -300:
+		switch row.Rest {
+		case -300:
 			require.InDelta(t, -64, got.Rest, 0.01, name)
-		case row.Rest == 0 || row.Rest == ninf:
+		case 0, ninf:
 			require.Equal(t, row.Rest, got.Rest, name)
 		default:
 			require.InDelta(t, row.Rest, got.Rest, 1.0/1024, name)
