@@ -132,20 +132,21 @@ func (b *Batch) directory(r *fields, limits Limits) error {
 	return nil
 }
 
-// capacity is the most entries that a row of so many bytes can have, −1 if it cannot
-// be a row.
+// capacity is the most entries that a row of so many bytes can have, below 0 if it
+// cannot be a row.
 func (b *Batch) capacity(size int) int {
-	switch b.params.Mode {
-	case Quantised: // a rest, a lowest level, two bits an entry
-		if size < 3 {
-			return size - 2 // none fit into 2 bytes, which is a row, and none into 1, which is not
-		}
-		return (size - 3) * 4
-	case Float16: // a rest, two bytes and one bit an entry
-		return (size*8-32)/17 + (size-4)>>63
-	default:
-		return (size*8-32)/33 + (size-4)>>63
+	const rest16, rest32, lowest = 2, 4, 1 // bytes in front of the entries
+	switch {
+	case b.params.Mode == Quantised && size <= rest16:
+		return size - rest16
+	case b.params.Mode == Quantised: // two bits an entry
+		return (size - rest16 - lowest) * 4
+	case size < rest32:
+		return -1
+	case b.params.Mode == Float16: // two bytes and a bit
+		return (size - rest32) * 8 / 17
 	}
+	return (size - rest32) * 8 / 33
 }
 
 // Params are the batch's, with KL and MaxStep as they were rounded.
