@@ -1,4 +1,4 @@
-// Package bench measures how fast models run, ours beside others.
+// Package bench measures how fast models and kernels run, ours beside others.
 //
 // Start reading at Test (test.go), which names what is measured as llama-bench
 // does, then Run (run.go), which lets two Runners take turns. A Runner is our
@@ -11,6 +11,12 @@
 // one greedy Generate. Tokenising and loading are not counted, as llama-bench
 // does not count them; picking each token and handing it over are, though
 // llama-bench does neither.
+//
+// Two more things are measured without an engine. RunKernels (kernels.go) times
+// the reduction of rows of logits beside llama.cpp's samplers and plain Go, whose
+// turns contestants.go defines. RunPack (packing.go) packs sparse rows, says what
+// was lost, and times it beside the reference's form (pairs.go). Both take
+// rows from logits.go or model_rows.go and the time from rounds.go.
 //
 // The package reads no flags and prints to no terminal of its own choosing.
 package bench

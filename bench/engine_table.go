@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -10,7 +11,7 @@ import (
 func EngineTable(peer bool) Table[Row] {
 	t := Table[Row]{columns: columns, fields: csvFields}
 	if peer {
-		t.columns = append(columns[:len(columns):len(columns)], peerColumns...)
+		t.columns = slices.Concat(columns, peerColumns)
 	}
 	return t
 }
