@@ -12,5 +12,5 @@ fuzz_targets() {
 
 fuzz_targets | while read -r package target; do
   echo "fuzzing $package $target"
-  go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-2000x}" "$package" </dev/null
+  go test -run '^$' -fuzz "^$target\$" -fuzzminimizetime 10x -fuzztime "${FUZZTIME:-2000x}" "$package" </dev/null
 done
