@@ -53,20 +53,31 @@ func measure(ctx context.Context, rounds, inputs int, passes []pass, tick func()
 func calibrate(passes []pass) ([]int, error) {
 	repeats := make([]int, len(passes))
 	for i, p := range passes {
-		n := 1
+		repeats[i] = 1
 		for {
-			ns, err := p.sample(0, n)
+			enough, err := p.fills(repeats[i])
 			if err != nil {
 				return nil, err
 			}
-			if took := ns * float64(n); took >= float64(leastSample) {
+			if enough {
 				break
 			}
-			n *= 2
+			repeats[i] *= 2
 		}
-		repeats[i] = n
 	}
 	return repeats, nil
+}
+
+// fills says whether n calls take long enough for a sample, whenever they are
+// not interrupted: that makes the time of few calls long, too.
+func (p pass) fills(n int) (bool, error) {
+	for range 3 {
+		ns, err := p.sample(0, n)
+		if err != nil || ns*float64(n) < float64(leastSample) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // sample is the time of one call, in nanoseconds, as the mean of n.
