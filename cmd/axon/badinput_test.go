@@ -24,6 +24,7 @@ var modelCommands = []string{
 	"doctor --no-test --model FILE",
 	"generate --model FILE text",
 	"score --model FILE text",
+	"logits --model FILE -o OUT text",
 	"embed --model FILE text",
 }
 

@@ -23,29 +23,59 @@ func inputFlags() []cli.Flag {
 // inputText is the text that a command works on: its arguments, --file, or
 // standard input when that is not a terminal.
 func inputText(c *cli.Context) (string, error) {
+	in, err := openText(c)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = in.Close() }()
+	return readText(in, in.name)
+}
+
+// textInput is a text before it is read.
+type textInput struct {
+	io.ReadCloser
+	name string
+	size int64 // bytes; 0: unknown
+}
+
+// openText finds the text that inputText reads.
+func openText(c *cli.Context) (*textInput, error) {
 	file := c.String("file")
 	switch {
 	case file != "" && c.Args().Present():
-		return "", usageError("give the text as an argument or with --file, not both")
+		return nil, usageError("give the text as an argument or with --file, not both")
 	case c.Args().Len() == 1 && c.Args().First() == "-", file == "-":
-		return readText(os.Stdin, "standard input")
+		return &textInput{ReadCloser: io.NopCloser(os.Stdin), name: "standard input"}, nil
 	case c.Args().Present():
-		return strings.Join(c.Args().Slice(), " "), nil
+		text := strings.Join(c.Args().Slice(), " ")
+		return &textInput{io.NopCloser(strings.NewReader(text)), "text of the command line", int64(len(text))}, nil
 	case file != "":
-		return readTextFile(file)
+		return openTextFile(file)
 	case !term.IsTerminal(int(os.Stdin.Fd())):
-		return readText(os.Stdin, "standard input")
+		return &textInput{ReadCloser: io.NopCloser(os.Stdin), name: "standard input"}, nil
 	}
-	return "", usageError("there is no text: give it as an argument, with --file, or on standard input")
+	return nil, usageError("there is no text: give it as an argument, with --file, or on standard input")
+}
+
+func openTextFile(path string) (*textInput, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the text: %w", err)
+	}
+	in := &textInput{ReadCloser: f, name: path}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		in.size = info.Size()
+	}
+	return in, nil
 }
 
 func readTextFile(path string) (string, error) {
-	f, err := os.Open(path)
+	in, err := openTextFile(path)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the text: %w", err)
+		return "", err
 	}
-	defer func() { _ = f.Close() }()
-	return readText(f, path)
+	defer func() { _ = in.Close() }()
+	return readText(in, path)
 }
 
 func readText(r io.Reader, name string) (string, error) {

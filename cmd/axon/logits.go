@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -64,21 +63,21 @@ func logits(c *cli.Context) error {
 	if err := checkRowsOutput(c); err != nil {
 		return err
 	}
-	text, err := inputText(c)
+	in, err := openText(c)
 	if err != nil {
 		return err
 	}
-	text = strings.TrimSuffix(text, "\n") // as axon score does
+	defer func() { _ = in.Close() }()
 	return withEngine(c, func(o *engine.Options) { o.Sequences, o.Context = 1, h.Window }, func(ctx context.Context, e *engine.Engine) error {
-		tokens, err := e.Model().Vocab().Tokenize(text, true, false)
-		if err != nil {
+		b := blockTokenizer{vocab: e.Model().Vocab(), block: textBlock, overlap: textOverlap}
+		if err := b.readTokens(ctx, in); err != nil {
 			return err
 		}
-		h.TextBytes = int64(len(text))
-		if err := describeRows(c, h, e.Model(), tokens); err != nil {
+		h.Text, h.TextBytes = filepath.Base(in.name), b.size // no folder: it is nobody's business
+		if err := describeRows(c, h, e.Model(), b.tokens); err != nil {
 			return err
 		}
-		return writeRows(ctx, c, h, &rowJob{engine: e, tokens: tokens})
+		return writeRows(ctx, c, h, &rowJob{engine: e, tokens: b.tokens})
 	})
 }
 
@@ -149,7 +148,6 @@ func describeRows(c *cli.Context, h *rowfile.Header, m *engine.Model, tokens []e
 	}
 	h.K = min(h.K, h.Vocab)
 	h.ChunkRows = chunkRows(h.K)
-	h.Text = textName(c)
 	h.Tokens, h.FirstToken, h.TokensHash = uint64(len(tokens)), int32(tokens[0]), tokensHash(tokens)
 	var err error
 	if h.Fingerprint, err = modelFingerprint(c); err != nil {
@@ -157,17 +155,6 @@ func describeRows(c *cli.Context, h *rowfile.Header, m *engine.Model, tokens []e
 	}
 	h.Settings, err = rowSettings(c)
 	return err
-}
-
-// textName is what the header calls the text: no folder, which is nobody's business.
-func textName(c *cli.Context) string {
-	switch file := c.String("file"); {
-	case file != "" && file != "-":
-		return filepath.Base(file)
-	case c.Args().Present() && c.Args().First() != "-":
-		return "text of the command line"
-	}
-	return "standard input"
 }
 
 // tokensHash is the SHA-256 of the tokens, four bytes each, little-endian.
