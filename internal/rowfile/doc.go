@@ -50,6 +50,9 @@ type Error struct {
 
 // Error formats the fault as one line.
 func (e *Error) Error() string {
+	if e.Offset == 0 { // the header itself
+		return fmt.Sprintf("%v: %s", e.Kind, e.Text)
+	}
 	return fmt.Sprintf("%v: byte %d, row %d: %s", e.Kind, e.Offset, e.Row, e.Text)
 }
 
