@@ -17,7 +17,8 @@ type source struct {
 }
 
 const (
-	bufferSize = 256 << 10
+	// bufferSize is small: what lies behind a head is read past the buffer or leapt over.
+	bufferSize = 4 << 10
 	// growStep bounds how much is allocated for bytes that have not been seen yet.
 	growStep = 1 << 20
 )
