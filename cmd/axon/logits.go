@@ -127,7 +127,7 @@ func checkRowsOutput(c *cli.Context) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil //nolint:nilerr // there is none yet, or opening it to write says more
+		return nil // there is none yet, or opening it to write says more
 	}
 	defer func() { _ = f.Close() }()
 	if _, err := rowfile.NewReader(f); err != nil && !errors.Is(err, rowfile.ErrUnfinished) {

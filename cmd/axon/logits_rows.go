@@ -23,7 +23,7 @@ func printRows(c *cli.Context, path string, r *rowfile.Reader) error {
 	if err != nil {
 		return err
 	}
-	print := appendRowJSON
+	format := appendRowJSON
 	if !c.Bool("json") {
 		p := textRows{limit: math.MaxInt}
 		if c.IsSet("top-k") {
@@ -35,7 +35,7 @@ func printRows(c *cli.Context, path string, r *rowfile.Reader) error {
 		if p.vocab != nil {
 			defer func() { _ = p.close() }()
 		}
-		print = p.append
+		format = p.append
 	}
 	if from == to {
 		return nil
@@ -43,7 +43,7 @@ func printRows(c *cli.Context, path string, r *rowfile.Reader) error {
 	out := bufio.NewWriterSize(c.App.Writer, 1<<16)
 	err = r.Seek(from)
 	if err == nil {
-		err = copyRows(c, out, r, to, print)
+		err = copyRows(c, out, r, to, format)
 	}
 	if err := errors.Join(out.Flush(), c.Context.Err()); err != nil {
 		return err
@@ -51,14 +51,14 @@ func printRows(c *cli.Context, path string, r *rowfile.Reader) error {
 	return damaged(c, path, err)
 }
 
-func copyRows(c *cli.Context, out io.Writer, r *rowfile.Reader, to uint64, print func([]byte, *rowfile.Row) []byte) error {
+func copyRows(c *cli.Context, out io.Writer, r *rowfile.Reader, to uint64, format func([]byte, *rowfile.Row) []byte) error {
 	var row rowfile.Row
 	var line []byte
 	for c.Context.Err() == nil {
 		if err := r.Read(&row); err != nil {
 			return err
 		}
-		line = append(print(line[:0], &row), '\n')
+		line = append(format(line[:0], &row), '\n')
 		if _, err := out.Write(line); err != nil || row.Position+1 >= to {
 			return err
 		}
