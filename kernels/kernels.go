@@ -30,6 +30,7 @@ type Entry struct {
 // Order is the order in which entries are wanted.
 type Order int
 
+// The orders.
 const (
 	Descending Order = iota // by value, the lower index first among equals
 	ByIndex                 // ascending indices

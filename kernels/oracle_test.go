@@ -87,7 +87,7 @@ var kinds = []struct {
 		row := misleading(r, n, 30)
 		return sampled(row, 1, func(i int) float32 { return row[i] + 40 })
 	}},
-	{"rising above the sample", func(r *rand.Rand, n int) []float32 {
+	{"rising above the sample", func(_ *rand.Rand, n int) []float32 {
 		row := fill(n, func(i int) float32 { return float32(i) * 1e-3 })
 		return sampled(row, 0, func(int) float32 { return -40 })
 	}},
