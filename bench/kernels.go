@@ -46,14 +46,18 @@ func RunKernels(ctx context.Context, t KernelTest, rounds int, tick func()) (Ker
 	return newKernelRow(t, vocab, samples), nil
 }
 
-// ParseOrder reads "descending" or "index".
-func ParseOrder(name string) (kernels.Order, error) {
-	for _, o := range []kernels.Order{kernels.Descending, kernels.ByIndex} {
-		if name == orderName(o) {
-			return o, nil
+// ParseOrders reads "index" and "descending".
+func ParseOrders(names []string) ([]kernels.Order, error) {
+	known := map[string]kernels.Order{orderName(kernels.ByIndex): kernels.ByIndex, orderName(kernels.Descending): kernels.Descending}
+	var orders []kernels.Order
+	for _, name := range names {
+		o, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("order %q: must be index or descending", name)
 		}
+		orders = append(orders, o)
 	}
-	return 0, fmt.Errorf("order %q: must be descending or index", name)
+	return orders, nil
 }
 
 func orderName(o kernels.Order) string {

@@ -26,7 +26,7 @@ func benchKernelsCommand() *cli.Command {
 			"docs/benchmarks.md says what is timed.",
 		Flags: join(benchRowsFlags(4, 1, 64, 512, 4096), []cli.Flag{
 			&cli.StringSliceFlag{Name: "kind", Usage: "of synthetic rows: realistic, ascending, descending, constant, two-valued, misled, misled-more, misled-low, or all", Value: cli.NewStringSlice(string(bench.Realistic))},
-			&cli.StringFlag{Name: "order", Usage: "of the result: descending or index", Value: "descending"},
+			&cli.StringSliceFlag{Name: "order", Usage: "of the result: index, descending", Value: cli.NewStringSlice("index", "descending")},
 			&cli.StringFlag{Name: "variant", Usage: "`NAME` of the implementation, or all; by default the one in use"},
 		}),
 		Action: benchKernels,
@@ -36,7 +36,7 @@ func benchKernelsCommand() *cli.Command {
 // kernelsRun is one call of axon bench kernels.
 type kernelsRun struct {
 	kinds    []bench.Kind
-	order    kernels.Order
+	orders   []kernels.Order
 	variants []string
 	printer  bench.Printer[bench.KernelRow]
 }
@@ -68,7 +68,7 @@ func newKernelsRun(c *cli.Context) (*kernelsRun, error) {
 	if c.IsSet("kind") && c.String("model") != "" {
 		return nil, usageError("--kind is for synthetic rows, not for those of --model")
 	}
-	if r.order, err = bench.ParseOrder(c.String("order")); err != nil {
+	if r.orders, err = bench.ParseOrders(c.StringSlice("order")); err != nil {
 		return nil, usageError("--%w", err)
 	}
 	switch name := c.String("variant"); name {
@@ -113,9 +113,19 @@ func (r *kernelsRun) set(c *cli.Context, set rowSet) error {
 			if err := kernels.UseVariant(v); err != nil {
 				return err
 			}
-			if err := r.test(c, bench.KernelTest{Rows: set.rows, Source: set.source, K: k, Order: r.order}); err != nil {
+			if err := r.orderly(c, set, k); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// orderly measures one reduction in each order.
+func (r *kernelsRun) orderly(c *cli.Context, set rowSet, k int) error {
+	for _, o := range r.orders {
+		if err := r.test(c, bench.KernelTest{Rows: set.rows, Source: set.source, K: k, Order: o}); err != nil {
+			return err
 		}
 	}
 	return nil
