@@ -20,7 +20,7 @@ const smallKernels = "bench kernels --vocab 3000,9000 -k 1,64 --rows 2 -r 2 "
 func TestBenchKernels(t *testing.T) {
 	o := runAxon(t, strings.Fields(smallKernels)...)
 	require.Zero(t, o.code, o.stderr)
-	require.Equal(t, 6, strings.Count(o.stdout, "\n"), "a head of two lines, and four rows")
+	require.Equal(t, 10, strings.Count(o.stdout, "\n"), "a head of two lines, and eight rows")
 	require.Contains(t, o.stdout, "| realistic   |   9000 |   64 | descending | "+kernels.Variant())
 
 	o = runAxon(t, strings.Fields(smallKernels+"--order index -o csv")...)
@@ -57,7 +57,7 @@ func TestBenchKernelsOfAllKindsAndVariants(t *testing.T) {
 // top-k that do not fit.
 func TestBenchKernelsOfAModel(t *testing.T) {
 	file := tinyModel(t)
-	o := runAxon(t, "bench", "kernels", "--model", file, "--file", benchText(t), "--rows", "3", "-r", "1", "-o", "json")
+	o := runAxon(t, "bench", "kernels", "--order", "index", "--model", file, "--file", benchText(t), "--rows", "3", "-r", "1", "-o", "json")
 	require.Zero(t, o.code, o.stderr)
 	var rows []bench.KernelRow
 	require.NoError(t, json.Unmarshal([]byte(o.stdout), &rows))
@@ -84,7 +84,7 @@ const smallPack = "bench pack --vocab 3000,9000 -k 64,128 --rows 4 --rows-per-ba
 func TestBenchPack(t *testing.T) {
 	o := runAxon(t, strings.Fields(smallPack)...)
 	require.Zero(t, o.code, o.stderr)
-	require.Equal(t, 6, strings.Count(o.stdout, "\n"), "a head of two lines, and four rows")
+	require.Equal(t, 10, strings.Count(o.stdout, "\n"), "a head of two lines, and eight rows")
 	require.Contains(t, o.stdout, "| realistic  |   9000 |  128 | quantised |")
 
 	o = runAxon(t, strings.Fields(smallPack+"--kl 0.01 --max-step 1 -o json")...)
@@ -133,7 +133,7 @@ func TestBadArgumentsOfBenches(t *testing.T) {
 		{"bench kernels -k 0", 2, "--top-k 0: must be at least 1"},
 		{"bench kernels --vocab 100 -k 101", 2, "--top-k 101: must be at most 100"},
 		{"bench kernels --kind nonsense", 2, "--kind \"nonsense\": must be all"},
-		{"bench kernels --order nonsense", 2, "must be descending or index"},
+		{"bench kernels --order nonsense", 2, "must be index or descending"},
 		{"bench kernels --variant nonsense", 2, "there are: " + strings.Join(kernels.Variants(), ", ")},
 		{"bench kernels -o nonsense", 2, "must be md, csv, json, jsonl"},
 		{"bench kernels -m FILE", 2, "--file FILE"},
