@@ -195,12 +195,13 @@ func writeRows(ctx context.Context, c *cli.Context, h *rowfile.Header, j *rowJob
 	}
 	j.out = f.Writer
 	begun, from := time.Now(), f.Next()
-	err = errors.Join(j.run(ctx), f.Close())
-	if errors.Is(err, context.Canceled) {
+	err = j.run(ctx)
+	closed := f.Close()
+	if errors.Is(err, context.Canceled) && closed == nil {
 		fmt.Fprintf(c.App.ErrWriter, "axon: interrupted after %d of %d rows; %s\n", f.Next(), h.Rows(), howToGoOn(c))
 		return context.Canceled
 	}
-	if err != nil {
+	if err = errors.Join(err, closed); err != nil {
 		return fmt.Errorf("%s has %d of %d rows: %w; %s", path, f.Next(), h.Rows(), err, howToGoOn(c))
 	}
 	return reportRows(c, path, h, float64(f.Next()-from)/time.Since(begun).Seconds())
