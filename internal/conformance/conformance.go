@@ -93,3 +93,24 @@ func (f Folder) Array(a Array) []byte {
 	require.NoError(f.t, err)
 	return raw
 }
+
+// Generated stands for float32 numbers that are too many to store.
+type Generated struct {
+	Generator string  `json:"generator"`
+	Seed      uint64  `json:"seed"`
+	Scale     float64 `json:"scale"`
+}
+
+// Cubic makes n of them, before any of the changes that a case may list.
+func (g Generated) Cubic(n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		z := g.Seed + uint64(i+1)*0x9E3779B97F4A7C15
+		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+		z = (z ^ z>>27) * 0x94D049BB133111EB
+		z ^= z >> 31
+		x := 2*(float64(z>>11)*0x1p-53) - 1
+		out[i] = float32(x * x * x * g.Scale)
+	}
+	return out
+}
