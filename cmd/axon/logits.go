@@ -27,12 +27,14 @@ func logitsCommand() *cli.Command {
 		ArgsUsage: "[TEXT | -]",
 		Description: "For each token of the text but the last, --output gets a row: the --top-k most likely next\n" +
 			"tokens with their log-probabilities, the mass of all others, and the token that came. The\n" +
-			"text is cut into the windows of axon score --whole: --ctx-size tokens of which the first\n" +
+			"text is cut into the windows of axon score --whole: --ctx-size tokens (512) of which the first\n" +
 			"--skip are context that the window shares with the one before, so that every row but\n" +
 			"those of the first window comes after at least --skip tokens. The first row is the one\n" +
 			"after the first token (the beginning-of-text token, where the vocabulary adds one).\n\n" +
 			"An interrupted run goes on where it stopped when the same command is given again; the\n" +
 			"file then becomes what it would have been. docs/logits-file.md says how others read it.\n\n" +
+			"Memory does not grow with the text but for its tokens, four bytes each; a vocabulary that is\n" +
+			"not byte-level BPE needs the whole text at once, which then is 1 GiB at most.\n\n" +
 			"   axon logits -f corpus.txt -o corpus.rows\n" +
 			"   axon logits --inspect corpus.rows --rows 1000:1010",
 		Flags:  join(logitsFlags(), inspectFlags(), inputFlags(), contextFlags(), modelFlags()),
@@ -43,7 +45,7 @@ func logitsCommand() *cli.Command {
 func logitsFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the rows to `FILE`, or go on where it ends; - is standard output", TakesFile: true},
-		&cli.IntFlag{Name: "top-k", Aliases: []string{"k"}, Usage: "tokens in a row; with --rows: tokens to print of it", Value: 512},
+		&cli.IntFlag{Name: "top-k", Aliases: []string{"k"}, Usage: "tokens in a row, at most the vocabulary; with --rows: tokens to print of it", Value: 512},
 		&cli.StringFlag{Name: "mode", Usage: "how log-probabilities are kept: quantised, float16 or float32", Value: pack.Quantised.String()},
 		&cli.Float64Flag{Name: "kl", Usage: "quantised: divergence from the exact row to aim at, in `NATS`", Value: pack.DefaultKL},
 		&cli.Float64Flag{Name: "max-step", Usage: "quantised: widest cell of a log-probability, in `NATS`", Value: pack.DefaultMaxStep},
