@@ -79,7 +79,7 @@ test: llama ## Build all that is needed, vet, and run all tests
 
 .PHONY: race
 race: llama ## Run all tests under the race detector
-	$(call go,test -race -timeout 30m ./...)
+	$(call go,test -race -short -timeout 30m ./...)
 
 .PHONY: cgocheck
 cgocheck: llama ## Run the tests around C with pointer checks and a garbage collector that never rests
