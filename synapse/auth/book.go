@@ -160,7 +160,7 @@ func (b *book) touch(key PublicKey) *sender {
 }
 
 // forget drops the sender that was used least recently, and raises the floor by all that
-// was known of it. A search among all takes less than the check of a signature.
+// was known of it. A search among all takes about as long as checking a signature.
 func (b *book) forget() {
 	var oldest PublicKey
 	var s *sender

@@ -76,8 +76,8 @@ func readBounded(path string) ([]byte, error) {
 func ParseKeyFile(data []byte) (*Key, error) {
 	for _, beginning := range encryptedBeginnings {
 		if bytes.HasPrefix(data, []byte(beginning)) {
-			return nil, fmt.Errorf("%w: it is protected by a password, which is not supported here; "+
-				"write it without one with the wallet that made it, or make a new hotkey", ErrEncrypted)
+			return nil, fmt.Errorf("%w: it is protected by a password, which cannot be asked for here; "+
+				"let the wallet program that made it take the password off, or make a new hotkey", ErrEncrypted)
 		}
 	}
 	if text := strings.TrimSpace(string(data)); strings.HasPrefix(text, hexPrefix) {

@@ -62,7 +62,7 @@ func NewNonces(limits Limits) (*Nonces, error) {
 }
 
 // OpenNonces makes a memory that lives in a file, and reads what the file holds. One
-// process at a time may have a file open.
+// process at a time may have a file open, which a second file, ending in .lock, sees to.
 func OpenNonces(path string, limits Limits) (*Nonces, error) {
 	n, err := NewNonces(limits)
 	if err != nil {

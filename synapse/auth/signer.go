@@ -31,8 +31,10 @@ const (
 	Backward Request = 2
 )
 
-// Signer signs the requests of one client over one connection or many. It may be used by
-// many goroutines.
+// Signer signs the requests of one connection: nonces are counted for its receptor id,
+// and a server takes them in growing order only. Whoever keeps several requests to one
+// server on their way at once, which may overtake each other, gives each its own signer.
+// It may be used by many goroutines.
 type Signer struct {
 	key      *Key
 	receptor string
@@ -50,8 +52,7 @@ func NewSigner(key *Key) (*Signer, error) {
 	return &Signer{key: key, receptor: NewReceptorID(time.Now()), now: time.Now}, nil
 }
 
-// Headers are those of a request to the receiver. Requests must arrive in the order in
-// which they are signed: a server refuses whichever comes too late.
+// Headers are those of the next request to the receiver.
 func (s *Signer) Headers(receiver PublicKey, format Format, request Request) (map[string]string, error) {
 	if format != FormatV1 && format != FormatV2 {
 		return nil, fmt.Errorf("%w: %d", ErrFormat, int(format))
