@@ -26,6 +26,7 @@ type Batch struct {
 	grids  grids
 	data   []byte // the rows, and the checksum behind them
 	rows   []extent
+	reader numberReader
 }
 
 // extent is where a row lies in data, and its number of entries.
@@ -65,7 +66,7 @@ func (b *Batch) Reset(data []byte, limits Limits) error {
 		b.rows = b.rows[:0]
 		return err
 	}
-	b.data = data[len(body)-len(r.rest):]
+	b.data = data[len(body)-len(r.rest) : len(data) : len(data)]
 	return nil
 }
 
@@ -180,7 +181,7 @@ func (b *Batch) Row(i int, dst *Row) error {
 
 // quantised reads the rest, the lowest level and the entries.
 func (b *Batch) quantised(x extent, dst *Row) error {
-	f := fields{rest: b.data[x.from:x.to]}
+	f := fields{rest: b.data[x.from:x.to]} // its capacity has what follows
 	rest, share := restOf(f.uint16())
 	dst.Rest = float32(rest)
 	if x.k == 0 {
@@ -194,13 +195,19 @@ func (b *Batch) quantised(x extent, dst *Row) error {
 	if f.bad || lowest == 0 || lowest>>1 >= uint64(len(g.levels)) {
 		return corrupt("lowest level %d outside the grid", lowest>>1)
 	}
-	sc := newScale(g, uint32(lowest))
-	r := bitReader{buf: b.data[x.to-len(f.rest):]}
-	mass, err := r.entries(dst.Entries, sc, b.params.Vocab, newGaps(b.params.Vocab, x.k))
+	r, err := b.entries(f, 2*x.k)
 	if err != nil {
 		return err
 	}
-	if err := r.end(len(f.rest)); err != nil {
+	if err := r.indices(dst.Entries, b.params.Vocab); err != nil {
+		return err
+	}
+	sc := newScale(g, uint32(lowest))
+	mass, err := r.values(dst.Entries, &sc)
+	if err != nil {
+		return err
+	}
+	if err := r.end(); err != nil {
 		return err
 	}
 	normalise(dst.Entries, mass, share)
@@ -215,19 +222,34 @@ func normalise(entries []kernels.Entry, mass, share float64) {
 	shift := float32(0)
 	if mass > leastMass && !math.IsInf(share, -1) {
 		shift = float32(share - math.Log(mass))
+		// No entry has more than all, so only rounding could take one above the share.
+		if share < -1e-3 {
+			add(entries, shift)
+			return
+		}
 	}
 	for i := range entries {
-		l := entries[i].Value + shift
-		if l > 0 {
-			l = 0
-		}
-		entries[i].Value = l
+		entries[i].Value = min(entries[i].Value+shift, 0)
+	}
+}
+
+// add adds to all values.
+func add(entries []kernels.Entry, shift float32) {
+	for ; len(entries) >= 4; entries = entries[4:] {
+		e := (*[4]kernels.Entry)(entries)
+		e[0].Value += shift
+		e[1].Value += shift
+		e[2].Value += shift
+		e[3].Value += shift
+	}
+	for i := range entries {
+		entries[i].Value += shift
 	}
 }
 
 // verbatim reads the rest, the values and the indices.
 func (b *Batch) verbatim(x extent, dst *Row) error {
-	f := fields{rest: b.data[x.from:x.to]}
+	f := fields{rest: b.data[x.from:x.to]} // its capacity has what follows
 	dst.Rest = math.Float32frombits(f.uint32())
 	worst := dst.Rest <= Slack
 	for i := range dst.Entries {
@@ -242,20 +264,31 @@ func (b *Batch) verbatim(x extent, dst *Row) error {
 	if f.bad || !worst {
 		return corrupt("a value is no log-probability")
 	}
-	r := bitReader{buf: f.rest}
-	if err := r.indices(dst.Entries, b.params.Vocab, newGaps(b.params.Vocab, x.k)); err != nil {
+	r, err := b.entries(f, x.k)
+	if err != nil {
 		return err
 	}
-	return r.end(len(f.rest))
+	if err := r.indices(dst.Entries, b.params.Vocab); err != nil {
+		return err
+	}
+	return r.end()
 }
 
-// end checks that exactly so many bytes were read, up to bits of zero.
-func (r *bitReader) end(size int) error {
-	if r.pos > uint(size)*8 || uint(size)*8-r.pos >= 8 {
-		return corrupt("entries take %d bits of %d bytes", r.pos, size)
-	}
-	if r.peek()&(1<<(uint(size)*8-r.pos)-1) != 0 {
+// entries reads the prefixes of what is left of a row, which are n.
+func (b *Batch) entries(f fields, n int) (*numberReader, error) {
+	r := &b.reader
+	r.bitReader = bitReader{buf: f.rest[:cap(f.rest)]}
+	r.size = len(f.rest)
+	return r, r.prefixes(n)
+}
+
+// end checks that exactly the row's bytes were read, up to bits of zero.
+func (r *numberReader) end() error {
+	if !r.align() {
 		return corrupt("padding is not zero")
+	}
+	if r.pos != uint(r.size)*8 {
+		return corrupt("entries take %d of %d bytes", r.pos/8, r.size)
 	}
 	return nil
 }

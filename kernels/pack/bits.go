@@ -29,12 +29,9 @@ const maxPut = 56
 
 // put appends the n lowest bits of v, which has no others; n is at most maxPut.
 func (w *bitWriter) put(v uint64, n uint) {
-	w.acc |= v << (w.n & 63)
-	w.n += n
-	binary.LittleEndian.PutUint64(w.buf[w.pos:], w.acc)
-	w.pos += int(w.n >> 3)
-	w.acc >>= w.n &^ 7 & 63
-	w.n &= 7
+	acc, have, pos := w.acc|v<<(w.n&63), w.n+n, w.pos
+	binary.LittleEndian.PutUint64(w.buf[pos:], acc)
+	w.acc, w.n, w.pos = acc>>(have&^7&63), have&7, pos+int(have>>3)
 }
 
 // bytes are all bits, the last byte filled up with zeros.
@@ -52,7 +49,10 @@ type bitReader struct {
 	pos uint // bits read
 }
 
-// peek gives the next 57 bits, and some more.
+// maxGet is the most bits that a load gives.
+const maxGet = 57
+
+// peek gives the next maxGet bits, and some more.
 func (r *bitReader) peek() uint64 {
 	at := r.pos >> 3
 	if at+8 <= uint(len(r.buf)) {
@@ -65,9 +65,12 @@ func (r *bitReader) peek() uint64 {
 	return binary.LittleEndian.Uint64(last[:]) >> (r.pos & 7)
 }
 
-// get reads n bits, at most 57.
+// get reads n bits, at most maxGet.
 func (r *bitReader) get(n uint) uint64 {
 	v := r.peek() & (1<<n - 1)
 	r.pos += n
 	return v
 }
+
+// align skips what fills up a byte, which must be zeros.
+func (r *bitReader) align() bool { return r.get(-r.pos&7) == 0 }

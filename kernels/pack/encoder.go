@@ -21,14 +21,19 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Encoder packs rows into batches, one at a time. It may be used for any number of
 // batches, by one goroutine at a time; what it allocates it keeps.
 type Encoder struct {
-	params  Params
-	sp      spacing
-	grids   grids
-	pairs   []pair
-	rows    bitWriter
-	lengths []byte // the directory: of each row, what differs from the last one's k, and its bytes
-	count   int
-	lastK   int
+	params        Params
+	sp            spacing
+	grids         grids
+	gaps, levels  []uint16
+	wide, wider   []uint32  // gaps and levels of rows where 16 bits are too few
+	halves, roots []float32 // of log-probabilities: half of them, and exp of that
+	holes         bool      // a value is −Inf
+	far           bool      // a gap has more than 15 bits
+	out           numberWriter
+	rows          []byte
+	lengths       []byte // the directory: of each row, what differs from the last one's k, and its bytes
+	count         int
+	lastK         int
 }
 
 // NewEncoder returns an encoder of batches with these parameters, or ErrParams.
@@ -51,8 +56,8 @@ func (e *Encoder) Len() int { return e.count }
 // must be numbers of at most Slack, which count as 0 above it. A quantised row must
 // have a mass of 1, entries and rest together, to within what [MassTolerance] gives.
 func (e *Encoder) Add(row Row) error {
-	start := len(e.rows.buf)
-	if err := e.check(row); err != nil {
+	start := len(e.rows)
+	if err := e.split(row); err != nil {
 		return err
 	}
 	var err error
@@ -62,38 +67,55 @@ func (e *Encoder) Add(row Row) error {
 		err = e.verbatim(row)
 	}
 	if err != nil {
-		e.rows.buf = e.rows.buf[:start]
+		e.rows = e.rows[:start]
 		return err
 	}
 	e.lengths = binary.AppendVarint(e.lengths, int64(len(row.Entries)-e.lastK))
-	e.lengths = binary.AppendUvarint(e.lengths, uint64(len(e.rows.buf)-start))
+	e.lengths = binary.AppendUvarint(e.lengths, uint64(len(e.rows)-start))
 	e.lastK = len(row.Entries)
 	e.count++
 	return nil
 }
 
-// check refuses what no mode can express, and turns indices into gaps.
-func (e *Encoder) check(row Row) error {
-	if k := len(row.Entries); k > e.params.Vocab {
+// split refuses what no mode can express, and turns indices into gaps and values into
+// their halves, as if all were between Floor and 0.
+func (e *Encoder) split(row Row) error {
+	k := len(row.Entries)
+	if k > e.params.Vocab {
 		return badRow("%d entries exceed the vocabulary of %d", k, e.params.Vocab)
 	}
 	if !(row.Rest <= Slack) {
 		return badRow("rest %v is not the log of a mass", row.Rest)
 	}
-	e.pairs = slices.Grow(e.pairs[:0], len(row.Entries))[:len(row.Entries)]
-	pairs := e.pairs
+	e.gaps, e.halves = resize(e.gaps, k), resize(e.halves, k)
+	gaps, halves := e.gaps[:len(row.Entries)], e.halves[:len(row.Entries)]
+	e.holes = false
+	floorBits := math.Float32bits(-Floor)
+	all := uint32(0)
 	next, vocab := uint32(0), uint32(e.params.Vocab)
 	for i := range row.Entries {
-		index := uint32(row.Entries[i].Index)
+		index, l := uint32(row.Entries[i].Index), row.Entries[i].Value
 		gap := index - next
 		if gap >= vocab || index >= vocab { // also when it is below next: the difference wraps
 			return e.badIndex(row.Entries, i)
 		}
-		pairs[i].gap = gap
+		if math.Float32bits(l)-1<<31 > floorBits { // above 0 or, also +0, below Floor
+			if !(l <= Slack) {
+				return badRow("log-probability %v of entry %d is not one", l, i)
+			}
+			e.holes = e.holes || l < -math.MaxFloat32
+			l = max(min(l, 0), Floor)
+		}
+		gaps[i], halves[i] = uint16(gap), l*0.5
+		all |= gap
 		next = index + 1
 	}
+	e.far = all >= 1<<15
 	return nil
 }
+
+// resize gives n elements of any value.
+func resize[T any](x []T, n int) []T { return slices.Grow(x[:0], n)[:n] }
 
 func (e *Encoder) badIndex(entries []kernels.Entry, i int) error {
 	index := entries[i].Index
@@ -111,83 +133,88 @@ func (p Params) MassTolerance() float64 {
 }
 
 func (e *Encoder) quantised(row Row) error {
-	q, err := e.quantise(e.grids.get(len(row.Entries)), row.Entries)
-	if err != nil {
-		return err
-	}
+	k := len(row.Entries)
+	e.roots = resize(e.roots, k)
+	kernels.Exp(e.roots, e.halves, 0)
+	levels, lowest, mass := e.levelsOf(e.grids.get(k), row.Entries)
 	rest := float64(row.Rest)
-	if off := q.mass + math.Exp(rest) - 1; math.Abs(off) > e.params.MassTolerance() {
-		return badRow("its mass is off by %.3g: entries have %.4g, the rest %.4g", off, q.mass, math.Exp(rest))
+	if off := mass + math.Exp(rest) - 1; math.Abs(off) > e.params.MassTolerance() {
+		return badRow("its mass is off by %.3g: entries have %.4g, the rest %.4g", off, mass, math.Exp(rest))
 	}
-	buf := binary.LittleEndian.AppendUint16(e.rows.buf, restCode(rest))
-	number, base := q.number(e.pairs)
-	if len(row.Entries) > 0 {
-		buf = binary.AppendUvarint(buf, number)
+	e.rows = binary.LittleEndian.AppendUint16(e.rows, restCode(rest))
+	if k == 0 {
+		return nil
 	}
-	e.rows.reset(buf)
-	e.rows.entries(e.pairs, base, newGaps(e.params.Vocab, len(row.Entries)))
-	e.rows.buf = e.rows.bytes()
+	e.rows = binary.AppendUvarint(e.rows, lowest)
+	e.out.begin(e.rows)
+	e.out.numbers(e.gapsOf(row.Entries), newGaps(e.params.Vocab, k))
+	e.out.numbers(levels, newLevels(k))
+	e.rows = e.out.end()
 	return nil
 }
 
-// quantised are the facts about a row's levels.
-type quantised struct {
-	lowest uint32  // the lowest finite level, 0 if there is none
-	holes  bool    // there is −Inf, as level 0
-	mass   float64 // what they decode to
-}
-
-// quantise sets the pairs' levels, absolute ones so far.
-func (e *Encoder) quantise(g *grid, entries []kernels.Entry) (q quantised, err error) {
-	pairs, levels := e.pairs[:len(entries)], g.levels
-	lowest, mass := ^uint32(0), 0.0
+// gapsOf are those of the row that was split.
+func (e *Encoder) gapsOf(entries []kernels.Entry) numbers {
+	if !e.far {
+		return numbers{narrow: e.gaps}
+	}
+	e.wide = resize(e.wide, len(entries))
+	next := int32(0)
 	for i := range entries {
-		l := entries[i].Value
-		if !(l <= 0 && l >= Floor) {
-			if !(l <= Slack) {
-				return q, badRow("log-probability %v of entry %d is not one", l, i)
-			}
-			if l < -math.MaxFloat32 {
-				pairs[i].level = 0
-				q.holes = true
-				continue
-			}
-			l = max(min(l, 0), Floor)
-		}
-		lev := g.of(l)
-		pairs[i].level = lev
-		lowest = min(lowest, lev)
-		mass += float64(levels[lev].mass)
+		e.wide[i] = uint32(entries[i].Index - next)
+		next = entries[i].Index + 1
 	}
-	q.mass = mass
-	if q.lowest = lowest; lowest == ^uint32(0) {
-		q.lowest = 0
-	}
-	return q, nil
+	return numbers{wide: e.wide}
 }
 
-// number says what the levels are relative to, and base is what to subtract: the
-// lowest one's index, or the one below in a row with −Inf, which takes that place.
-func (q quantised) number(pairs []pair) (number uint64, base uint32) {
-	if !q.holes {
-		return uint64(q.lowest) << 1, q.lowest
+// levelsOf are those of the row that was split, with the number that says what they are
+// relative to, and the mass of the row.
+func (e *Encoder) levelsOf(g *grid, entries []kernels.Entry) (x numbers, lowest uint64, mass float64) {
+	if g.narrow() {
+		e.levels = resize(e.levels, len(entries))
+		mass, lowest := quantise(g, e.levels, e.halves, e.roots)
+		number, base := uint64(lowest)<<1, uint16(lowest)
+		if e.holes {
+			number, base = dig(e.levels, entries)
+		}
+		return numbers{narrow: e.levels, base: base}, number, mass
 	}
-	base = q.lowest - 1
-	for i := range pairs {
-		if pairs[i].level == 0 {
-			pairs[i].level = base
+	e.wider = resize(e.wider, len(entries))
+	mass, low := quantise(g, e.wider, e.halves, e.roots)
+	number, base := uint64(low)<<1, low
+	if e.holes {
+		number, base = dig(e.wider, entries)
+	}
+	for i := range e.wider {
+		e.wider[i] -= base
+	}
+	return numbers{wide: e.wider}, number, mass
+}
+
+// dig puts −Inf right below the lowest of the other levels, at base. Where there is no
+// other, that wraps.
+func dig[T uint16 | uint32](levels []T, entries []kernels.Entry) (number uint64, base T) {
+	lowest := ^T(0)
+	for i, x := range entries {
+		if x.Value >= -math.MaxFloat32 {
+			lowest = min(lowest, levels[i])
 		}
 	}
-	return uint64(q.lowest)<<1 | 1, base
+	if lowest == ^T(0) {
+		lowest = 0
+	}
+	for i, x := range entries {
+		if x.Value < -math.MaxFloat32 {
+			levels[i] = lowest - 1
+		}
+	}
+	return uint64(lowest)<<1 | 1, lowest - 1
 }
 
 // verbatim appends rest, values, and then the gaps.
 func (e *Encoder) verbatim(row Row) error {
-	buf := binary.LittleEndian.AppendUint32(e.rows.buf, math.Float32bits(row.Rest))
+	buf := binary.LittleEndian.AppendUint32(e.rows, math.Float32bits(row.Rest))
 	for i, en := range row.Entries {
-		if !(en.Value <= Slack) {
-			return badRow("log-probability %v of entry %d is not one", en.Value, i)
-		}
 		if e.params.Mode == Float32 {
 			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(en.Value))
 			continue
@@ -198,9 +225,9 @@ func (e *Encoder) verbatim(row Row) error {
 		}
 		buf = binary.LittleEndian.AppendUint16(buf, h)
 	}
-	e.rows.reset(buf)
-	e.rows.indices(e.pairs, newGaps(e.params.Vocab, len(row.Entries)))
-	e.rows.buf = e.rows.bytes()
+	e.out.begin(buf)
+	e.out.numbers(e.gapsOf(row.Entries), newGaps(e.params.Vocab, len(row.Entries)))
+	e.rows = e.out.end()
 	return nil
 }
 
@@ -216,8 +243,8 @@ func (e *Encoder) Batch(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(e.count))
 	dst = append(dst, e.lengths...)
-	dst = append(dst, e.rows.buf...)
+	dst = append(dst, e.rows...)
 	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
-	e.rows.buf, e.lengths, e.count, e.lastK = e.rows.buf[:0], e.lengths[:0], 0, 0
+	e.rows, e.lengths, e.count, e.lastK = e.rows[:0], e.lengths[:0], 0, 0
 	return dst
 }

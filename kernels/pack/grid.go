@@ -14,9 +14,8 @@ import (
 // Levels are numbered from 1; 0 is −Inf.
 type grid struct {
 	levels []level
-	// cells are the pieces of the function from log-probabilities to levels.
-	cells []cell
-	knee  float32 // nats
+	// level = origin + min(l, knee)/2·perHalf + exp(max(l, knee)/2)·perRoot, rounded down.
+	halfKnee, rootKnee, origin, perHalf, perRoot float32
 }
 
 // level is what a level decodes to.
@@ -24,14 +23,6 @@ type level struct {
 	log  float32 // nats
 	mass float32 // exp(log)
 }
-
-// cell is a piece of the quantiser: level = a0 + l·(a1 + l·a2). Piece 0 is all below the
-// knee, where a2 is 0; the others begin cellsPerNat a nat from the knee on.
-type cell struct{ a0, a1, a2 float32 }
-
-// With 16 pieces a nat the third term of exp(h/2), which is left out, is at most
-// (1/64)³/6 < 7e-7 of the value.
-const cellsPerNat = 16
 
 // spareLevels lie above that of p = 1, so that a quantiser may round as it likes. One
 // in float32 is off by two levels where there are millions of them.
@@ -65,7 +56,7 @@ func newShape(sp spacing, k int) shape {
 
 func newGrid(sp spacing, k int) *grid {
 	f := newShape(sp, k)
-	g := &grid{knee: float32(f.l0), levels: make([]level, f.top+1)}
+	g := &grid{levels: make([]level, f.top+1)}
 	g.levels[0].log = float32(math.Inf(-1))
 	for i := 1; i <= f.top; i++ {
 		n := float64(i - f.base)
@@ -77,36 +68,33 @@ func newGrid(sp spacing, k int) *grid {
 		s := f.s0 + n*f.c/2
 		g.levels[i] = level{float32(2 * math.Log(s)), float32(s * s)}
 	}
-	g.cells = f.pieces()
+	g.halfKnee, g.rootKnee = float32(f.l0/2), float32(f.s0)
+	g.perHalf, g.perRoot = float32(2/f.d), float32(2/f.c)
+	g.origin = float32(float64(f.base) + 0.5 - f.l0/f.d - f.s0*2/f.c)
 	return g
 }
 
-// pieces are the quantiser's: level = base + 1/2 + (l−l0)/d below the knee, and
-// base + 1/2 + (exp(l/2)−s0)·2/c above. The half makes truncation round.
-func (f shape) pieces() []cell {
-	half := float64(f.base) + 0.5
-	cells := []cell{parabola(f.l0, half, 1/f.d, 0)}
-	for i := 0; float64(i) <= 1-f.l0*cellsPerNat; i++ { // one more than there is, for rounding
-		mid := f.l0 + (float64(i)+0.5)/cellsPerNat
-		s := math.Exp(mid / 2)
-		cells = append(cells, parabola(mid, half+(s-f.s0)*2/f.c, s/f.c, s/f.c/4))
-	}
-	return cells
-}
+// narrow says whether all levels are below 1<<15.
+func (g *grid) narrow() bool { return len(g.levels) <= 1<<15 }
 
-// parabola is y + slope·(l−at) + bend·(l−at)².
-func parabola(at, y, slope, bend float64) cell {
-	return cell{
-		a0: float32(y - at*(slope-at*bend)),
-		a1: float32(slope - 2*at*bend),
-		a2: float32(bend),
+// quantise sets levels of log-probabilities between Floor and 0, given half of them, and
+// exp of that. It gives the mass and the lowest level.
+func quantise[T uint16 | uint32](g *grid, levels []T, halves, roots []float32) (mass float64, lowest uint32) {
+	perHalf, perRoot, origin := g.perHalf, g.perRoot, g.origin
+	// The bits of floats of one sign have the order of their sizes.
+	knee, root := math.Float32bits(g.halfKnee), math.Float32bits(g.rootKnee)
+	low := int32(math.MaxInt32)
+	halves, roots = halves[:len(levels)], roots[:len(levels)]
+	for i := range levels {
+		s := roots[i]
+		mass += float64(s * s)
+		below := math.Float32frombits(max(math.Float32bits(halves[i]), knee))
+		above := math.Float32frombits(max(math.Float32bits(s), root))
+		v := int32(origin + below*perHalf + above*perRoot)
+		low = min(low, v)
+		levels[i] = T(v)
 	}
-}
-
-// of is the level of a log-probability between Floor and 0.
-func (g *grid) of(l float32) uint32 {
-	c := &g.cells[max(int((l-g.knee)*cellsPerNat+1), 0)]
-	return uint32(int32(c.a0 + l*(c.a1+l*c.a2)))
+	return mass, uint32(low)
 }
 
 // grids keeps the grids of one spacing. Rounding k up leaves fewer than a hundred.

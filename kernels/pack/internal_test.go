@@ -41,15 +41,14 @@ func TestRestCodes(t *testing.T) {
 	}
 }
 
-// The encoder's float32 parabolas find the nearest level, or one that is as near but
-// for rounding, on the coarsest and on the finest grid.
+// The encoder's float32 finds the nearest level, or one that is as near but for
+// rounding, on the coarsest and on the finest grid.
 func TestQuantiserIsNearest(t *testing.T) {
 	for _, sp := range []spacing{{100, 32}, {1, 1}, {1, 256}, {1e6, 1}, {1e6, 256}} {
 		for _, k := range []int{1, 7, 512, 4096, 1 << 18} {
 			g, f := newGrid(sp, k), newShape(sp, k)
 			for x := 0.0; x >= Floor; x -= 0.0317 {
-				l := float32(x)
-				lev := g.of(l)
+				lev := levelOf(g, float32(x))
 				cell := max(math.Min(f.d, f.c*math.Exp(-x/2)), math.Min(f.d, f.c))
 				require.InDelta(t, x, g.levels[lev].log, cell/2*(1+cell/2)+1e-5, "%+v k=%d", sp, k)
 				require.GreaterOrEqual(t, lev, uint32(1))
@@ -57,68 +56,78 @@ func TestQuantiserIsNearest(t *testing.T) {
 		}
 	}
 	g := newGrid(spacing{1, 1}, MaxVocab) // the largest of all
-	require.Less(t, int(g.of(0)), len(g.levels))
-	require.LessOrEqual(t, newGrid(spacing{100, 32}, 512).of(Floor), uint32(2))
+	require.Less(t, int(levelOf(g, 0)), len(g.levels))
+	require.LessOrEqual(t, levelOf(newGrid(spacing{100, 32}, 512), Floor), uint32(2))
 }
 
-// The loops that take shortcuts write what the definition writes, and read it.
-func TestLoopsEqualDefinition(t *testing.T) {
+func levelOf(g *grid, l float32) uint32 {
+	root, level := make([]float32, 1), make([]uint32, 1)
+	kernels.Exp(root, []float32{l / 2}, 0)
+	quantise(g, level, []float32{l / 2}, root)
+	return level[0]
+}
+
+// What eight numbers at once come to is what the definition writes, and both are read.
+func TestEightEqualDefinition(t *testing.T) {
 	const seed = 3
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, k := range []int{1, 3, 4, 100, 511, 512, 515, 4095, 4096, 5000} {
 		for _, spread := range []float64{0.1, 3, 40, 300} {
-			pairs := make([]pair, k)
+			gaps, levels := make([]uint32, k), make([]uint32, k)
 			vocab := 0
-			for i := range pairs {
-				pairs[i] = pair{uint32(spread * r.ExpFloat64() * r.ExpFloat64()), uint32(spread * r.ExpFloat64() / 4)}
-				vocab += int(pairs[i].gap) + 1
+			for i := range gaps {
+				gaps[i] = uint32(spread * r.ExpFloat64() * r.ExpFloat64())
+				levels[i] = uint32(spread * r.ExpFloat64() / 4)
+				vocab += int(gaps[i]) + 1
 			}
-			gaps := newGaps(vocab, k)
-			want := defined(pairs, gaps)
-			var w bitWriter
-			w.entries(append([]pair(nil), pairs...), 0, gaps)
-			got := w.bytes()
-			require.Equal(t, want, got, "k=%d spread %v", k, spread)
-			requireReads(t, got, pairs, vocab, gaps)
-			requireReads(t, append(got, make([]byte, 8)...), pairs, vocab, gaps) // never near the end
+			got := written(t, gaps, levels, vocab)
+			requireReads(t, got, len(got), gaps, levels, vocab)
+			requireReads(t, append(got, make([]byte, 8)...), len(got), gaps, levels, vocab) // never near the end
 		}
 	}
 }
 
-// defined codes a row by the definition alone.
-func defined(pairs []pair, gaps adaptive) []byte {
-	var w bitWriter
-	w.reserve(len(pairs) * maxEntryBytes)
-	levels, p := newLevels(), paceOf(len(pairs))
-	bg, bl := gaps.lowBits(), levels.lowBits()
-	g, l := uint64(0), uint64(0)
-	for i, e := range pairs {
-		w.entry(e, bg, bl)
-		g += min(uint64(e.gap), 1<<(bg+gaps.clip))
-		l += min(uint64(e.level), 1<<(bl+levels.clip))
-		if (i+1)%(1<<p.block) == 0 {
-			gaps.learn(g, p)
-			levels.learn(l, p)
-			bg, bl, g, l = gaps.lowBits(), levels.lowBits(), 0, 0
-		}
-	}
-	return w.bytes()
+// written codes a row in both ways.
+func written(t *testing.T, gaps, levels []uint32, vocab int) []byte {
+	t.Helper()
+	const base = 77
+	var def, fast numberWriter
+	def.begin(nil)
+	def.numbers(numbers{wide: gaps}, newGaps(vocab, len(gaps)))
+	def.numbers(numbers{wide: levels}, newLevels(len(gaps)))
+	fast.begin(nil)
+	fast.numbers(numbers{narrow: narrowed(gaps, 0)}, newGaps(vocab, len(gaps)))
+	fast.numbers(numbers{narrow: narrowed(levels, base), base: base}, newLevels(len(gaps)))
+	want := def.end()
+	require.Equal(t, want, fast.end())
+	return want
 }
 
-func requireReads(t *testing.T, data []byte, pairs []pair, vocab int, gaps adaptive) {
+func narrowed(x []uint32, base uint32) []uint16 {
+	narrow := make([]uint16, len(x))
+	for i, v := range x {
+		narrow[i] = uint16(v + base)
+	}
+	return narrow
+}
+
+func requireReads(t *testing.T, data []byte, size int, gaps, levels []uint32, vocab int) {
 	t.Helper()
 	sc := scale{levels: make([]level, 1<<16)}
 	for i := range sc.levels {
 		sc.levels[i].log = float32(i)
 	}
-	dst := make([]kernels.Entry, len(pairs))
-	r := bitReader{buf: data}
-	_, err := r.entries(dst, sc, vocab, gaps)
+	dst := make([]kernels.Entry, len(gaps))
+	r := numberReader{bitReader: bitReader{buf: data}, size: size}
+	require.NoError(t, r.prefixes(2*len(dst)))
+	require.NoError(t, r.indices(dst, vocab))
+	_, err := r.values(dst, &sc)
 	require.NoError(t, err)
+	require.NoError(t, r.end())
 	next := int32(0)
 	for i, e := range dst {
-		require.Equal(t, kernels.Entry{Index: next + int32(pairs[i].gap), Value: float32(pairs[i].level)}, e)
+		require.Equal(t, kernels.Entry{Index: next + int32(gaps[i]), Value: float32(levels[i])}, e)
 		next = e.Index + 1
 	}
 }

@@ -8,8 +8,8 @@
 // would take, and what they reject costs no more memory than its own length
 // allows for.
 //
-// Start reading at [Encoder.Add] and [Batch.Row]; entries.go is the coder,
-// grid.go the spacing of the values.
+// Start reading at [Encoder.Add] and [Batch.Row]; rice.go, write.go and read.go are
+// the coder, grid.go is the spacing of the values.
 package pack
 
 import (

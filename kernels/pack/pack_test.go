@@ -260,18 +260,18 @@ func TestEncoderRefuses(t *testing.T) {
 	entry := func(i int32, v float32) kernels.Entry { return kernels.Entry{Index: i, Value: v} }
 	nan := float32(math.NaN())
 	for want, row := range map[string]pack.Row{
-		"index 4 of entry 0 is outside the vocabulary of 4":         {Entries: []kernels.Entry{entry(4, 0)}},
-		"index -1 of entry 0 is outside the vocabulary of 4":        {Entries: []kernels.Entry{entry(-1, 0)}},
-		"index 2 of entry 1 follows 2: indices must ascend":         {Entries: []kernels.Entry{entry(2, -1), entry(2, -1)}},
-		"index 1 of entry 1 follows 2: indices must ascend":         {Entries: []kernels.Entry{entry(2, -1), entry(1, -1)}},
-		"5 entries exceed the vocabulary of 4":                      {Entries: make([]kernels.Entry, 5)},
-		"log-probability NaN of entry 0 is not one":                 {Entries: []kernels.Entry{entry(0, nan)}},
-		"log-probability 0.01 of entry 0 is not one":                {Entries: []kernels.Entry{entry(0, 0.01)}},
-		"rest NaN is not the log of a mass":                         {Rest: nan},
-		"rest 1 is not the log of a mass":                           {Rest: 1},
-		"its mass is off by -0.625: entries have 0.375, the rest 0": {Entries: []kernels.Entry{entry(0, -1)}, Rest: ninf},
-		"its mass is off by -1: entries have 0, the rest 0":         {Rest: ninf},
-		"its mass is off by 0.375: entries have 0.375, the rest 1":  {Entries: []kernels.Entry{entry(0, -1)}},
+		"index 4 of entry 0 is outside the vocabulary of 4":          {Entries: []kernels.Entry{entry(4, 0)}},
+		"index -1 of entry 0 is outside the vocabulary of 4":         {Entries: []kernels.Entry{entry(-1, 0)}},
+		"index 2 of entry 1 follows 2: indices must ascend":          {Entries: []kernels.Entry{entry(2, -1), entry(2, -1)}},
+		"index 1 of entry 1 follows 2: indices must ascend":          {Entries: []kernels.Entry{entry(2, -1), entry(1, -1)}},
+		"5 entries exceed the vocabulary of 4":                       {Entries: make([]kernels.Entry, 5)},
+		"log-probability NaN of entry 0 is not one":                  {Entries: []kernels.Entry{entry(0, nan)}},
+		"log-probability 0.01 of entry 0 is not one":                 {Entries: []kernels.Entry{entry(0, 0.01)}},
+		"rest NaN is not the log of a mass":                          {Rest: nan},
+		"rest 1 is not the log of a mass":                            {Rest: 1},
+		"its mass is off by -0.632: entries have 0.3679, the rest 0": {Entries: []kernels.Entry{entry(0, -1)}, Rest: ninf},
+		"its mass is off by -1: entries have 0, the rest 0":          {Rest: ninf},
+		"its mass is off by 0.368: entries have 0.3679, the rest 1":  {Entries: []kernels.Entry{entry(0, -1)}},
 	} {
 		e, err := pack.NewEncoder(pack.Params{Vocab: 4})
 		require.NoError(t, err)
