@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"axon/internal/float16"
 	"axon/kernels"
 )
 
@@ -257,7 +258,7 @@ func (b *Batch) verbatim(x extent, dst *Row) error {
 		if b.params.Mode == Float32 {
 			*v = math.Float32frombits(f.uint32())
 		} else {
-			*v = fromHalf(f.uint16())
+			*v = float16.To(f.uint16())
 		}
 		worst = worst && *v <= Slack
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"axon/internal/float16"
 	"axon/kernels"
 )
 
@@ -219,7 +220,7 @@ func (e *Encoder) verbatim(row Row) error {
 			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(en.Value))
 			continue
 		}
-		h := toHalf(en.Value)
+		h := float16.From(en.Value)
 		if h == 0xfc00 && !math.IsInf(float64(en.Value), -1) {
 			return badRow("log-probability %v of entry %d is beyond float16", en.Value, i)
 		}

@@ -10,29 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every float16 comes back from float32, and what lies between two goes to the nearer,
-// or to the even one.
-func TestHalf(t *testing.T) {
-	for h := range 1 << 16 {
-		f := fromHalf(uint16(h))
-		if f != f {
-			require.NotZero(t, toHalf(f)&0x3ff)
-			continue
-		}
-		require.Equal(t, uint16(h), toHalf(f))
-		if h&0x7fff >= 0x7bff { // the largest finite one
-			continue
-		}
-		next := fromHalf(uint16(h + 1))
-		middle := f + (next-f)/2
-		require.Equal(t, uint16(h+h&1), toHalf(middle), "%v", middle)
-		require.Equal(t, uint16(h), toHalf(math.Nextafter32(middle, f)))
-		require.Equal(t, uint16(h+1), toHalf(math.Nextafter32(middle, next)))
-	}
-	require.Equal(t, uint16(0xfc00), toHalf(-65520))
-	require.Equal(t, uint16(0xfbff), toHalf(-65519))
-}
-
 func TestRestCodes(t *testing.T) {
 	for code := range 1 << 16 {
 		rest, entries := restOf(uint16(code))
