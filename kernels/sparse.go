@@ -4,7 +4,8 @@ import "math"
 
 // Sparse is a distribution over the tokens of a vocabulary of which only some
 // are known one by one: the logarithms of their probabilities, by ascending
-// index, and the logarithm of what is left for all others.
+// index, and the logarithm of what is left for all others. −Inf stands for a
+// token that cannot come, and for nothing that is left.
 type Sparse struct {
 	Entries []Entry
 	Rest    float32

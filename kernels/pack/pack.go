@@ -56,14 +56,10 @@ var (
 	ErrParams = errors.New("invalid packing parameters")
 )
 
-// Row is one position's distribution over the next token.
-type Row struct {
-	// Entries are the known tokens by ascending index; Value is the natural log of the
-	// probability, at most 0 up to Slack, −Inf for a token that cannot come.
-	Entries []kernels.Entry
-	// Rest is the natural log of the mass of all other tokens, −Inf when nothing remains.
-	Rest float32
-}
+// Row is one position's distribution over the next token: the known tokens by
+// ascending index with the natural logs of their probabilities, each at most 0 up to
+// Slack, and the natural log of the mass of all others.
+type Row = kernels.Sparse
 
 // Mode says how values are kept. Indices are exact in all of them.
 type Mode uint8
