@@ -16,6 +16,7 @@ type sorter struct {
 
 const (
 	insertLeast  = 24    // fewer entries are inserted one by one
+	perEntry     = 2     // buckets: with fewer more entries need insertion, whose branches nobody can foretell
 	sortSample   = 128   // entries that tell how the values are spread
 	smallestMean = 1e-30 // of the excess: 1/mean must be a number
 	crowded      = 16    // mean number of entries in an entry's bucket that is too many
@@ -39,7 +40,7 @@ func (s *sorter) sort(entries []Entry, least float32) {
 
 func (s *sorter) grow(n int) {
 	if len(s.moved) < n {
-		s.moved, s.excess, s.buckets, s.ends = make([]Entry, n), make([]float32, n), make([]int32, n), make([]uint32, n+1)
+		s.moved, s.excess, s.buckets, s.ends = make([]Entry, n), make([]float32, n), make([]int32, n), make([]uint32, perEntry*n+1)
 	}
 }
 
@@ -74,8 +75,8 @@ func insert(entries []Entry) {
 
 // spread sorts entries whose values exceed the least of them by about
 // exponentially distributed amounts, as the largest logits do: exp(-excess/mean)
-// then is spread evenly over (0, 1], and cut into as many buckets as there are
-// entries it brings nearly each into its place. It reports false, and has done
+// then is spread evenly over (0, 1], and cut into twice as many buckets as there
+// are entries it brings nearly each into its place. It reports false, and has done
 // nothing, when the entries crowd in few buckets.
 func (s *sorter) spread(entries []Entry, least float32) bool {
 	n := len(entries)
@@ -92,11 +93,11 @@ func (s *sorter) spread(entries []Entry, least float32) bool {
 		excess[i] = (e.Value - least) * scale
 	}
 	active.exp(excess, excess, 0)
-	buckets, ends := s.buckets[:n], s.ends[:n+1]
+	buckets, ends := s.buckets[:n], s.ends[:perEntry*n+1]
 	clear(ends)
-	last, pairs := float32(n), uint32(0)
+	last, pairs := int32(perEntry*n), uint32(0)
 	for i, u := range excess {
-		b := min(int32(u*last), int32(n)) // 1, or a little more by rounding, has a bucket of its own
+		b := min(int32(u*float32(last)), last) // 1, or a little more by rounding, has a bucket of its own
 		buckets[i] = b
 		pairs += ends[b]
 		ends[b]++
