@@ -55,7 +55,7 @@ func descending(a, b Entry) int {
 func insert(entries []Entry) {
 	for i := 1; i < len(entries); i++ {
 		e, before := entries[i], entries[i-1]
-		if before.Value >= e.Value {
+		if !behind(before, e) {
 			continue
 		}
 		j := i
@@ -65,7 +65,7 @@ func insert(entries []Entry) {
 			if j == 0 {
 				break
 			}
-			if before = entries[j-1]; before.Value >= e.Value {
+			if before = entries[j-1]; !behind(before, e) {
 				break
 			}
 		}
@@ -73,10 +73,17 @@ func insert(entries []Entry) {
 	}
 }
 
+// behind says whether a comes after b.
+func behind(a, b Entry) bool {
+	return a.Value < b.Value || a.Value == b.Value && a.Index > b.Index
+}
+
 // spread sorts entries whose values exceed the least of them by about
 // exponentially distributed amounts, as the largest logits do: exp(-excess/mean)
 // then is spread evenly over (0, 1], and cut into twice as many buckets as there
-// are entries it brings nearly each into its place. It reports false, and has done
+// are entries it brings nearly each into its place. Equal values may come into neighbouring buckets, as
+// exp has other last digits in the last few places of a slice than in whole
+// vectors: insertion looks at the indices, too. It reports false, and has done
 // nothing, when the entries crowd in few buckets.
 func (s *sorter) spread(entries []Entry, least float32) bool {
 	n := len(entries)
