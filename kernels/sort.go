@@ -81,10 +81,10 @@ func behind(a, b Entry) bool {
 // spread sorts entries whose values exceed the least of them by about
 // exponentially distributed amounts, as the largest logits do: exp(-excess/mean)
 // then is spread evenly over (0, 1], and cut into twice as many buckets as there
-// are entries it brings nearly each into its place. Equal values may come into neighbouring buckets, as
-// exp has other last digits in the last few places of a slice than in whole
-// vectors: insertion looks at the indices, too. It reports false, and has done
-// nothing, when the entries crowd in few buckets.
+// are entries it brings nearly each into its place. Equal values may come into
+// different buckets, as exp has other last digits in the last few places of a
+// slice than in whole vectors: insertion looks at the indices, too. It reports
+// false, and has done nothing, when the entries crowd in few buckets.
 func (s *sorter) spread(entries []Entry, least float32) bool {
 	n := len(entries)
 	sum, step := 0.0, (n+sortSample-1)/sortSample

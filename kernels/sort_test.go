@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -33,6 +34,25 @@ func byValue(a, b Entry) int {
 		return 1
 	}
 	return 0
+}
+
+// Equal values lie everywhere in the slice, also where exp is computed another
+// way than elsewhere.
+func TestSortKeepsEqualsInOrder(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		var s sorter
+		for seed := range uint64(300) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			n := 100 + r.IntN(3000)
+			steps := float64(1 + r.IntN(200))
+			row := fill(n, func(int) float32 { return float32(math.Round(r.ExpFloat64()*steps)/steps - 3) })
+			entries := largest(row, n, ByIndex)
+			want := slices.Clone(entries)
+			slices.SortStableFunc(want, byValue)
+			s.sort(entries, -3)
+			requireSame(t, want, entries, fmt.Sprintf("seed %d", seed))
+		}
+	})
 }
 
 // The way that is taken when the values are not spread as expected must be
