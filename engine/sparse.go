@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"axon/kernels"
@@ -41,16 +42,14 @@ func (e *Engine) Sparse(ctx context.Context, req SparseRequest) error {
 	return e.Distributions(ctx, RowsRequest{Tokens: req.Tokens, Positions: req.Positions, Fresh: req.Fresh, Each: func(pos int, row []float32) error {
 		s := borrowScratch()
 		defer s.giveBack()
-		var lse float64
-		var err error
-		if s.top, lse, err = kernels.Reduce(s.top[:0], row, req.K, kernels.ByIndex, &s.Scratch); err != nil {
+		d, lse, err := s.sparse(row, req.K)
+		if err != nil {
 			return fmt.Errorf("position %d: %w", pos, err)
 		}
 		if req.Targets != nil {
 			req.Target(pos, float32(float64(row[req.Targets[pos]])-lse))
 		}
-		rest := kernels.LogProbs(s.top, lse, len(row), &s.Scratch)
-		return req.Each(pos, kernels.Sparse{Entries: s.top, Rest: rest})
+		return req.Each(pos, d)
 	}})
 }
 
@@ -77,6 +76,19 @@ type scratch struct {
 
 // Rows are reduced on whatever goroutine takes them: the memory goes round.
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// sparse reduces a row, and refuses one that is no distribution: a model whose
+// weights overflow must not pass for one that is sure of something.
+func (s *scratch) sparse(row []float32, k int) (d kernels.Sparse, lse float64, err error) {
+	if s.top, lse, err = kernels.Reduce(s.top[:0], row, k, kernels.ByIndex, &s.Scratch); err != nil {
+		return d, 0, err
+	}
+	if math.IsInf(lse, 0) {
+		return d, 0, fmt.Errorf("%w: its log-sum-exp is %v", kernels.ErrNotFinite, lse)
+	}
+	rest := kernels.LogProbs(s.top, lse, len(row), &s.Scratch)
+	return kernels.Sparse{Entries: s.top, Rest: rest}, lse, nil
+}
 
 func borrowScratch() *scratch { return scratches.Get().(*scratch) }
 

@@ -7,8 +7,8 @@ import (
 
 // Exp sets dst[i] to exp(x[i] − shift), with a relative error below 1e-6 where
 // that is above e^-20 and 2e-6 where it is above e^-87; what is below comes out
-// as e^-87 at most. dst is as long as x and may be x. No value of x may exceed a finite shift by more than 64, or be
-// NaN.
+// as e^-87 at most. dst is as long as x and may be x. The shift is finite, no
+// value of x may exceed it by more than 64, and none may be NaN.
 func Exp(dst, x []float32, shift float32) { active.exp(dst[:len(x)], x, shift) }
 
 // Softmax sets dst[i] to exp(row[i]) / Σ exp(row[j]). dst is as long as row and

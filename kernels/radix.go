@@ -1,15 +1,13 @@
 package kernels
 
-import (
-	"math"
-)
+import "math"
 
 // digits counts entries by one digit of their keys, and then says where the
 // next with that digit goes.
 type digits [1 << radixWidth]uint32
 
 const (
-	radixPasses = 4
+	radixPasses = 4 // an even number: the last pass leads back to where the first began
 	radixWidth  = 8
 )
 

@@ -7,8 +7,8 @@ import "math"
 const block = 2048
 
 // Scratch is the working memory of reductions, one at a time. Its zero value
-// is ready; it grows to some 24 bytes for each of 2k+8192 values, at most for
-// each value of the row, and is then reused.
+// is ready; it grows to 8 bytes for each of 2k+8192 values, at most for each
+// value of the row, and to some 40 for each of k, and is then reused.
 type Scratch struct {
 	kept candidates
 	few  []Entry

@@ -36,9 +36,7 @@ type selection struct {
 func newSelection(row []float32, k int, s *Scratch) selection {
 	t := selection{row: row, k: k, s: s}
 	if k > 0 {
-		room := min(len(row), 2*k+4*block) + padding
-		s.kept.grow(room)
-		s.kept.grow(room)
+		s.kept.grow(min(len(row), 2*k+4*block) + padding)
 		t.begin(0)
 	}
 	return t
@@ -158,10 +156,9 @@ func (t *selection) entries(dst []Entry, order Order) []Entry {
 }
 
 // threshold finds a value that at least atLeast of the values reach and, if
-// there is one, no more than atMost; otherwise it is the atLeast-th largest. No
-// value is below lowest, or less than atLeast are not. It also returns how many
-// reach the value, and a number below atLeast of those that do, which is of
-// those that exceed it when they are more than atMost.
+// there is one, no more than atMost; otherwise it is the atLeast-th largest. At
+// least atLeast of them must reach lowest. It also returns how many reach what it
+// found and, when those are more than atMost, how many exceed it.
 func threshold(values []float32, lowest float32, atLeast, atMost int) (least float32, reach, exceed int) {
 	reach = len(values)
 	if reach <= atMost {

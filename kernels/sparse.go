@@ -14,7 +14,7 @@ type Sparse struct {
 // LogProbs turns logits into log-probabilities, in place, and returns the
 // logarithm of the mass that the other tokens of the vocabulary share. The
 // entries are the largest of a row of the given length whose log-sum-exp is
-// lse, as [Reduce] leaves them.
+// lse, which must be finite, as [Reduce] leaves them.
 //
 // The mass of the rest is what the entries lack of 1, with the error of both
 // sums: about 1e-6. It is never more than the other tokens could have, none of
