@@ -29,18 +29,21 @@ type Serializer int32
 
 const (
 	Serializer_SERIALIZER_MSGPACK Serializer = 0
-	Serializer_SERIALIZER_CMPPACK Serializer = 1 // through float16
+	Serializer_SERIALIZER_CMPPACK Serializer = 1   // through float16
+	Serializer_SERIALIZER_PACKED  Serializer = 100 // axon's own, see docs/packing.md; not of release 3.7.0
 )
 
 // Enum value maps for Serializer.
 var (
 	Serializer_name = map[int32]string{
-		0: "SERIALIZER_MSGPACK",
-		1: "SERIALIZER_CMPPACK",
+		0:   "SERIALIZER_MSGPACK",
+		1:   "SERIALIZER_CMPPACK",
+		100: "SERIALIZER_PACKED",
 	}
 	Serializer_value = map[string]int32{
 		"SERIALIZER_MSGPACK": 0,
 		"SERIALIZER_CMPPACK": 1,
+		"SERIALIZER_PACKED":  100,
 	}
 )
 
@@ -292,16 +295,18 @@ const (
 	SynapseType_SYNAPSE_TYPE_TEXT_CAUSAL_LM         SynapseType = 2
 	SynapseType_SYNAPSE_TYPE_TEXT_SEQ_2_SEQ         SynapseType = 3
 	SynapseType_SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT    SynapseType = 4
+	SynapseType_SYNAPSE_TYPE_TEXT_CROSS_ENTROPY     SynapseType = 100 // axon's own, not of release 3.7.0
 )
 
 // Enum value maps for SynapseType.
 var (
 	SynapseType_name = map[int32]string{
-		0: "SYNAPSE_TYPE_NULL",
-		1: "SYNAPSE_TYPE_TEXT_LAST_HIDDEN_STATE",
-		2: "SYNAPSE_TYPE_TEXT_CAUSAL_LM",
-		3: "SYNAPSE_TYPE_TEXT_SEQ_2_SEQ",
-		4: "SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT",
+		0:   "SYNAPSE_TYPE_NULL",
+		1:   "SYNAPSE_TYPE_TEXT_LAST_HIDDEN_STATE",
+		2:   "SYNAPSE_TYPE_TEXT_CAUSAL_LM",
+		3:   "SYNAPSE_TYPE_TEXT_SEQ_2_SEQ",
+		4:   "SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT",
+		100: "SYNAPSE_TYPE_TEXT_CROSS_ENTROPY",
 	}
 	SynapseType_value = map[string]int32{
 		"SYNAPSE_TYPE_NULL":                   0,
@@ -309,6 +314,7 @@ var (
 		"SYNAPSE_TYPE_TEXT_CAUSAL_LM":         2,
 		"SYNAPSE_TYPE_TEXT_SEQ_2_SEQ":         3,
 		"SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT":    4,
+		"SYNAPSE_TYPE_TEXT_CROSS_ENTROPY":     100,
 	}
 )
 
@@ -1202,6 +1208,60 @@ func (x *TextSeq2Seq) GetNumBeamGroups() int32 {
 	return 0
 }
 
+// TextCrossEntropy asks how likely each token of the text is after those before it.
+// Axon's own, not of release 3.7.0.
+type TextCrossEntropy struct {
+	state                         protoimpl.MessageState `protogen:"open.v1"`
+	ForwardRequestSerializerType  Serializer             `protobuf:"varint,2,opt,name=forward_request_serializer_type,json=forwardRequestSerializerType,proto3,enum=Serializer" json:"forward_request_serializer_type,omitempty"`
+	ForwardResponseSerializerType Serializer             `protobuf:"varint,3,opt,name=forward_response_serializer_type,json=forwardResponseSerializerType,proto3,enum=Serializer" json:"forward_response_serializer_type,omitempty"`
+	unknownFields                 protoimpl.UnknownFields
+	sizeCache                     protoimpl.SizeCache
+}
+
+func (x *TextCrossEntropy) Reset() {
+	*x = TextCrossEntropy{}
+	mi := &file_bittensor_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextCrossEntropy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextCrossEntropy) ProtoMessage() {}
+
+func (x *TextCrossEntropy) ProtoReflect() protoreflect.Message {
+	mi := &file_bittensor_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextCrossEntropy.ProtoReflect.Descriptor instead.
+func (*TextCrossEntropy) Descriptor() ([]byte, []int) {
+	return file_bittensor_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TextCrossEntropy) GetForwardRequestSerializerType() Serializer {
+	if x != nil {
+		return x.ForwardRequestSerializerType
+	}
+	return Serializer_SERIALIZER_MSGPACK
+}
+
+func (x *TextCrossEntropy) GetForwardResponseSerializerType() Serializer {
+	if x != nil {
+		return x.ForwardResponseSerializerType
+	}
+	return Serializer_SERIALIZER_MSGPACK
+}
+
 var File_bittensor_proto protoreflect.FileDescriptor
 
 const file_bittensor_proto_rawDesc = "" +
@@ -1281,11 +1341,15 @@ const file_bittensor_proto_rawDesc = "" +
 	"\x12repetition_penalty\x18\x10 \x01(\x02R\x11repetitionPenalty\x12%\n" +
 	"\x0elength_penalty\x18\x11 \x01(\x02R\rlengthPenalty\x12\x19\n" +
 	"\bmax_time\x18\x12 \x01(\x02R\amaxTime\x12&\n" +
-	"\x0fnum_beam_groups\x18\x13 \x01(\x05R\rnumBeamGroups*<\n" +
+	"\x0fnum_beam_groups\x18\x13 \x01(\x05R\rnumBeamGroups\"\xbc\x01\n" +
+	"\x10TextCrossEntropy\x12R\n" +
+	"\x1fforward_request_serializer_type\x18\x02 \x01(\x0e2\v.SerializerR\x1cforwardRequestSerializerType\x12T\n" +
+	" forward_response_serializer_type\x18\x03 \x01(\x0e2\v.SerializerR\x1dforwardResponseSerializerType*S\n" +
 	"\n" +
 	"Serializer\x12\x16\n" +
 	"\x12SERIALIZER_MSGPACK\x10\x00\x12\x16\n" +
-	"\x12SERIALIZER_CMPPACK\x10\x01*V\n" +
+	"\x12SERIALIZER_CMPPACK\x10\x01\x12\x15\n" +
+	"\x11SERIALIZER_PACKED\x10d*V\n" +
 	"\n" +
 	"TensorType\x12\x15\n" +
 	"\x11TENSOR_TYPE_TORCH\x10\x00\x12\x1a\n" +
@@ -1306,13 +1370,14 @@ const file_bittensor_proto_rawDesc = "" +
 	"\vRequestType\x12\x1c\n" +
 	"\x18REQUEST_TYPE_NOT_DEFINED\x10\x00\x12\x18\n" +
 	"\x14REQUEST_TYPE_FORWARD\x10\x01\x12\x19\n" +
-	"\x15REQUEST_TYPE_BACKWARD\x10\x02*\xb5\x01\n" +
+	"\x15REQUEST_TYPE_BACKWARD\x10\x02*\xda\x01\n" +
 	"\vSynapseType\x12\x15\n" +
 	"\x11SYNAPSE_TYPE_NULL\x10\x00\x12'\n" +
 	"#SYNAPSE_TYPE_TEXT_LAST_HIDDEN_STATE\x10\x01\x12\x1f\n" +
 	"\x1bSYNAPSE_TYPE_TEXT_CAUSAL_LM\x10\x02\x12\x1f\n" +
 	"\x1bSYNAPSE_TYPE_TEXT_SEQ_2_SEQ\x10\x03\x12$\n" +
-	" SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT\x10\x04*\x92\a\n" +
+	" SYNAPSE_TYPE_TEXT_CAUSAL_LM_NEXT\x10\x04\x12#\n" +
+	"\x1fSYNAPSE_TYPE_TEXT_CROSS_ENTROPY\x10d*\x92\a\n" +
 	"\n" +
 	"ReturnCode\x12\x19\n" +
 	"\x15RETURN_CODE_NO_RETURN\x10\x00\x12\x17\n" +
@@ -1358,7 +1423,7 @@ func file_bittensor_proto_rawDescGZIP() []byte {
 }
 
 var file_bittensor_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bittensor_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_bittensor_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_bittensor_proto_goTypes = []any{
 	(Serializer)(0),             // 0: Serializer
 	(TensorType)(0),             // 1: TensorType
@@ -1374,6 +1439,7 @@ var file_bittensor_proto_goTypes = []any{
 	(*TextCausalLM)(nil),        // 11: TextCausalLM
 	(*TextCausalLMNext)(nil),    // 12: TextCausalLMNext
 	(*TextSeq2Seq)(nil),         // 13: TextSeq2Seq
+	(*TextCrossEntropy)(nil),    // 14: TextCrossEntropy
 }
 var file_bittensor_proto_depIdxs = []int32{
 	8,  // 0: TensorMessage.tensors:type_name -> Tensor
@@ -1405,15 +1471,17 @@ var file_bittensor_proto_depIdxs = []int32{
 	0,  // 26: TextSeq2Seq.forward_response_serializer_type:type_name -> Serializer
 	0,  // 27: TextSeq2Seq.backward_request_serializer_type:type_name -> Serializer
 	0,  // 28: TextSeq2Seq.backward_response_serializer_type:type_name -> Serializer
-	7,  // 29: Bittensor.Forward:input_type -> TensorMessage
-	7,  // 30: Bittensor.Backward:input_type -> TensorMessage
-	7,  // 31: Bittensor.Forward:output_type -> TensorMessage
-	7,  // 32: Bittensor.Backward:output_type -> TensorMessage
-	31, // [31:33] is the sub-list for method output_type
-	29, // [29:31] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	0,  // 29: TextCrossEntropy.forward_request_serializer_type:type_name -> Serializer
+	0,  // 30: TextCrossEntropy.forward_response_serializer_type:type_name -> Serializer
+	7,  // 31: Bittensor.Forward:input_type -> TensorMessage
+	7,  // 32: Bittensor.Backward:input_type -> TensorMessage
+	7,  // 33: Bittensor.Forward:output_type -> TensorMessage
+	7,  // 34: Bittensor.Backward:output_type -> TensorMessage
+	33, // [33:35] is the sub-list for method output_type
+	31, // [31:33] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_bittensor_proto_init() }
@@ -1427,7 +1495,7 @@ func file_bittensor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bittensor_proto_rawDesc), len(file_bittensor_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
