@@ -20,6 +20,9 @@ type RowsRequest struct {
 	// goroutines at once, positions in no particular order, and never after
 	// the request has returned. An error ends the request.
 	Each func(pos int, row []float32) error
+	// State takes the hidden state at each position besides, from the same pass,
+	// just before Each takes the row. Nil: not wanted. For Distributions only.
+	State func(pos int, state []float32) error
 	// Fresh computes everything anew instead of taking a prefix that another
 	// request left in the cache.
 	Fresh bool
@@ -46,7 +49,7 @@ func (e *Engine) runRows(ctx context.Context, req RowsRequest, hidden bool) erro
 		return err
 	}
 	j := newJob(w, req.Tokens[:w.last+1])
-	j.hidden, j.fresh = hidden, req.Fresh
+	j.hidden, j.fresh = hidden || req.State != nil, req.Fresh
 	if e.encoder { // every token sees every other: all of them, at once
 		j = newJob(w, req.Tokens)
 		j.hidden, j.fresh, j.whole = true, true, true
@@ -60,8 +63,8 @@ func (e *Engine) runRows(ctx context.Context, req RowsRequest, hidden bool) erro
 
 // rowsWork is the work of Distributions and Hidden.
 type rowsWork struct {
-	each        func(int, []float32) error
-	hidden      bool
+	each, state func(int, []float32) error
+	hidden      bool   // each takes hidden states
 	wanted      []bool // by position
 	first, last int
 }
@@ -73,7 +76,7 @@ func newRowsWork(req RowsRequest, hidden bool) (*rowsWork, error) {
 	if len(req.Tokens) == 0 {
 		return nil, fmt.Errorf("%w: no tokens", ErrRequest)
 	}
-	w := &rowsWork{each: req.Each, hidden: hidden, wanted: make([]bool, len(req.Tokens)), last: len(req.Tokens) - 1}
+	w := &rowsWork{each: req.Each, state: req.State, hidden: hidden, wanted: make([]bool, len(req.Tokens)), last: len(req.Tokens) - 1}
 	if req.Positions == nil {
 		for i := range w.wanted {
 			w.wanted[i] = true
@@ -99,6 +102,11 @@ func (w *rowsWork) wants(_ *sequence, pos int) bool { return w.wanted[pos] }
 func (w *rowsWork) row(_ *sequence, pos int, out *llama.Output, i int) error {
 	if w.hidden {
 		return w.each(pos, out.Hidden(i))
+	}
+	if w.state != nil {
+		if err := w.state(pos, out.Hidden(i)); err != nil {
+			return err
+		}
 	}
 	return w.each(pos, out.Logits(i))
 }

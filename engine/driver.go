@@ -132,7 +132,9 @@ func (d *driver) finish(j *job, err error, keep bool) {
 }
 
 // fill puts pending tokens into the batch: sequences that wait for just one
-// token first, then prompts, in the order of admission.
+// token first, then prompts, the shorter first, so that a short request waits
+// for one batch even behind long ones. At least half of the room is the oldest
+// prompt's, so that long ones come to their end too.
 func (d *driver) fill() {
 	d.batch.Reset()
 	d.parts, d.rowRefs = d.parts[:0], d.rowRefs[:0]
@@ -144,26 +146,54 @@ func (d *driver) fill() {
 			break
 		}
 	}
-	slices.SortStableFunc(waiting, byPending)
-	for _, s := range waiting {
-		d.add(s)
+	singles, prompts := partition(waiting)
+	for _, s := range singles {
+		d.add(s, d.room())
+	}
+	if len(prompts) > 0 {
+		d.addPrompts(prompts)
 	}
 }
 
-// byPending puts single tokens before prompts, and orders them by slot: where
-// sequences have cells of their own, llama.cpp cuts a batch whenever the order
-// of the slots does not rise.
-func byPending(a, b *sequence) int {
-	one, other := len(a.pending()) == 1, len(b.pending()) == 1
-	switch {
-	case one && other:
-		return cmp.Compare(a.slot, b.slot)
-	case one:
-		return -1
-	case other:
-		return 1
+// room is how many tokens a batch may have, and how many rows.
+type room struct{ tokens, rows int }
+
+func (d *driver) room() room {
+	if d.hidden { // every token is a row
+		return room{min(d.info.UBatch, d.rows), d.rows}
 	}
-	return 0
+	return room{d.info.UBatch, d.rows}
+}
+
+// addPrompts adds prompts, of which the first is the oldest.
+func (d *driver) addPrompts(prompts []*sequence) {
+	oldest, others := prompts[0], prompts[1:]
+	due := len(oldest.pending())
+	all := d.room()
+	share := room{all.tokens - min(due, (all.tokens-d.batch.Len())/2), all.rows - min(due, (all.rows-len(d.rowRefs))/2)}
+	if oldest.job.whole {
+		share.tokens, share.rows = all.tokens-due, all.rows-due
+	}
+	slices.SortStableFunc(others, func(a, b *sequence) int { return cmp.Compare(len(a.pending()), len(b.pending())) })
+	for _, s := range others {
+		d.add(s, share)
+	}
+	d.add(oldest, all)
+}
+
+// partition splits what waits into single tokens, by slot, and prompts, by
+// admission. Where sequences have cells of their own, llama.cpp cuts a batch
+// whenever the order of the slots does not rise.
+func partition(waiting []*sequence) (singles, prompts []*sequence) {
+	for _, s := range waiting {
+		if len(s.pending()) == 1 {
+			singles = append(singles, s)
+		} else {
+			prompts = append(prompts, s)
+		}
+	}
+	slices.SortFunc(singles, func(a, b *sequence) int { return cmp.Compare(a.slot, b.slot) })
+	return singles, prompts
 }
 
 func (d *driver) waiting(list []*sequence, hidden bool) []*sequence {
@@ -178,19 +208,15 @@ func (d *driver) waiting(list []*sequence, hidden bool) []*sequence {
 }
 
 // add puts as much of a sequence into the batch as there is room for.
-func (d *driver) add(s *sequence) {
-	room := d.info.UBatch - d.batch.Len()
-	if d.hidden { // every token is a row
-		room = min(room, d.rows-d.batch.Len())
-	}
-	n := min(len(s.pending()), room)
+func (d *driver) add(s *sequence, most room) {
+	n := min(len(s.pending()), most.tokens-d.batch.Len())
 	if s.job.whole && n < len(s.pending()) {
 		return
 	}
 	added := 0
 	for pos := s.cached; added < n; pos++ {
 		wanted := s.job.work.wants(s, pos)
-		if wanted && len(d.rowRefs) == d.rows {
+		if wanted && len(d.rowRefs) >= most.rows {
 			break
 		}
 		if wanted {
