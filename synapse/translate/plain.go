@@ -1,0 +1,45 @@
+package translate
+
+import (
+	"context"
+	"sync"
+
+	"axon/kernels"
+)
+
+// plain is a text of a server whose vocabulary is the standard one.
+type plain struct {
+	tokens []int32
+	size   int
+	rows   sync.Pool
+}
+
+func newPlain(p *Pair, standard []int32) *plain {
+	t := &plain{tokens: standard, size: p.standard.Size()}
+	t.rows.New = func() any { row := make([]float32, t.size); return &row }
+	return t
+}
+
+func (t *plain) Tokens() []int32 { return t.tokens }
+
+func (t *plain) Place(position int) int { return position }
+
+func (t *plain) Distributions(ctx context.Context, model Rows, positions []int, each func(pos int, probs []float32) error) (Stats, error) {
+	err := model(ctx, t.tokens, positions, func(pos int, logits []float32) error {
+		probs := t.rows.Get().(*[]float32)
+		defer t.rows.Put(probs)
+		if err := softmax(*probs, logits); err != nil {
+			return err
+		}
+		return each(pos, *probs)
+	})
+	return Stats{Passes: 1, Tokens: len(t.tokens)}, err
+}
+
+// softmax makes probabilities of logits. Those beyond the vocabulary are padding
+// of the model and cut off; tokens for which there are none cannot come.
+func softmax(probs, logits []float32) error {
+	n := min(len(probs), len(logits))
+	clear(probs[n:])
+	return kernels.Softmax(probs[:n], logits[:n])
+}
