@@ -1,0 +1,84 @@
+// Package enginevocab shows a model's vocabulary as translation wants it. It adds
+// nothing but the view: what is text, what is not, and which token ends a text.
+//
+// Start reading at [New].
+package enginevocab
+
+import (
+	"fmt"
+
+	llama "axon/cgo"
+	"axon/engine"
+	"axon/synapse/translate"
+)
+
+// noText are the attributes of tokens that are not part of a text.
+const noText = llama.AttrControl | llama.AttrUnknown | llama.AttrUnused
+
+type vocabulary struct {
+	v       *engine.Vocab
+	control []bool
+	end     int32
+}
+
+var _ translate.Vocabulary = (*vocabulary)(nil)
+
+// New shows a vocabulary, whose model has to stay open. Entries at the end of the
+// table that only fill it up to a round size are left out: a model's row may be
+// wider than the vocabulary. Byte-level BPE and SentencePiece keep a text as it
+// is; the pieces of other kinds of tokenizers need not add up to the text that
+// was tokenised.
+func New(v *engine.Vocab) translate.Vocabulary {
+	size := v.Size
+	for size > 0 && isFiller(v, size-1) {
+		size--
+	}
+	w := &vocabulary{v: v, control: make([]bool, size), end: int32(v.EOS)}
+	if v.EOS == llama.NoToken {
+		w.end = int32(v.EOT)
+	}
+	for t := range w.control {
+		w.control[t] = v.Attr(engine.Token(t))&noText != 0 || isFiller(v, t)
+	}
+	return w
+}
+
+// isFiller reports whether an entry stands for nothing. Conversion to GGUF marks
+// such entries as unused, formerly only by a name that says its own number.
+func isFiller(v *engine.Vocab, t int) bool {
+	token := engine.Token(t)
+	return v.Attr(token)&llama.AttrUnused != 0 || string(v.Piece(token)) == fmt.Sprintf("[PAD%d]", t)
+}
+
+func (w *vocabulary) Size() int { return len(w.control) }
+
+// Piece is nil for entries that stand for nothing.
+func (w *vocabulary) Piece(token int32) []byte {
+	if token < 0 || int(token) >= len(w.control) || w.control[token] && isFiller(w.v, int(token)) {
+		return nil
+	}
+	return w.v.Piece(engine.Token(token))
+}
+
+func (w *vocabulary) IsControl(token int32) bool {
+	return token >= 0 && int(token) < len(w.control) && w.control[token]
+}
+
+func (w *vocabulary) EndOfText() int32 { return w.end }
+
+func (w *vocabulary) Tokenize(text string) ([]int32, error) {
+	tokens, err := w.v.Tokenize(text, false, false)
+	return convert[int32](tokens), err
+}
+
+func (w *vocabulary) Text(tokens []int32) (string, error) {
+	return w.v.Text(convert[engine.Token](tokens))
+}
+
+func convert[To, From ~int32](tokens []From) []To {
+	out := make([]To, len(tokens))
+	for i, t := range tokens {
+		out[i] = To(t)
+	}
+	return out
+}
