@@ -1,6 +1,9 @@
 package auth
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrAddress is returned for a text that is no SS58 address of a public key, or not one of the network's format where that is wanted.
@@ -41,6 +44,14 @@ var (
 	ErrMethod = errors.New("unknown method")
 	// ErrNotAdmitted is returned when the caller is known and not wanted.
 	ErrNotAdmitted = errors.New("caller not admitted")
+	// ErrDenied is returned, as an [ErrNotAdmitted], for a hotkey on the list of those not answered.
+	ErrDenied = fmt.Errorf("%w: denied", ErrNotAdmitted)
+	// ErrUnregistered is returned, as an [ErrNotAdmitted], for a hotkey that is not registered.
+	ErrUnregistered = fmt.Errorf("%w: not registered", ErrNotAdmitted)
+	// ErrStake is returned, as an [ErrNotAdmitted], for a hotkey with less stake than is asked for.
+	ErrStake = fmt.Errorf("%w: too little stake", ErrNotAdmitted)
+	// ErrInterval is returned, as an [ErrNotAdmitted], for a hotkey that asks again too soon.
+	ErrInterval = fmt.Errorf("%w: too soon", ErrNotAdmitted)
 
 	// ErrOptions is returned for settings that contradict themselves or are missing.
 	ErrOptions = errors.New("invalid options")
