@@ -15,7 +15,7 @@ import (
 )
 
 // Token is the id of an entry of a vocabulary.
-type Token int32
+type Token = int32
 
 // NoToken stands where a vocabulary lacks a special token.
 const NoToken Token = -1
