@@ -1,0 +1,126 @@
+package validator
+
+import (
+	"iter"
+	"math"
+)
+
+// Average is what is known of a server from all rounds: exponential moving
+// averages
+//
+//	average ← (1 − α)·average + α·value
+//
+// of every quantity, begun with its first value. A value that is NaN does not
+// enter. Answered is whether the server answered in its latest round.
+type Average struct {
+	Stats
+	// Weight is the parallel average of the score: it begins with 0, and receives 0
+	// in a round in which the server has no score. Weights are made of it.
+	Weight float64
+	Rounds int // in which the server was asked
+	Scored int // those of them in which it was scored, be it with NaN
+}
+
+// NewAverage is that of a server of which nothing is known.
+func NewAverage(task Task, uid int) *Average {
+	return &Average{Stats: newStats(task, uid)}
+}
+
+// Update adds a round and says whether the server has a score in it. The score
+// of TextCausalLM is the round's. That of TextCausalLMNext comes of the averages:
+//
+//	(N(loss)^power + synergy) / (1 + penalty·excess)
+//
+// where N is [EffectiveParams]; without an average of the excess nothing is
+// divided, without one of the synergy there is no score.
+func (a *Average) Update(s Stats, r Rules) bool {
+	r = r.withDefaults()
+	a.Answered = s.Answered
+	blend(&a.Stats, s, r.Alpha)
+	fresh, score := a.judge(s, r)
+	a.Rounds++
+	scored := !math.IsNaN(score)
+	a.Weight *= 1 - r.Alpha
+	if scored {
+		a.Weight += r.Alpha * score
+	}
+	if s.Answered && (a.Task == CausalLM || !math.IsNaN(a.Worth.Synergy)) {
+		a.Scored++
+	}
+	blend(&a.Stats, fresh, r.Alpha)
+	return scored
+}
+
+// judge returns the score of the round, and what else is computed from averages.
+func (a *Average) judge(s Stats, r Rules) (fresh Stats, score float64) {
+	fresh = newStats(a.Task, a.UID)
+	if a.Task == CausalLM {
+		return fresh, s.Score
+	}
+	if !s.Answered || math.IsNaN(a.Worth.Loss) {
+		return fresh, nan
+	}
+	fresh.Worth.Params = EffectiveParams(a.Worth.Loss)
+	fresh.Worth.Base = Power(fresh.Worth.Params, r.Power)
+	fresh.Score = fresh.Worth.Base + a.Worth.Synergy
+	if !math.IsNaN(a.Excess) {
+		fresh.Score /= 1 + r.Penalty*a.Excess
+	}
+	return fresh, fresh.Score
+}
+
+// blend brings new values into averages.
+func blend(average *Stats, s Stats, alpha float64) {
+	values := s.fields()
+	for i, f := range average.fields() {
+		switch v := *values[i].value; {
+		case math.IsNaN(v):
+		case math.IsNaN(*f.value):
+			*f.value = v
+		default:
+			*f.value = (1-alpha)**f.value + alpha*v
+		}
+	}
+}
+
+// Named are the averages under the reference's names, Weight with an
+// exclamation mark.
+func (a Average) Named() iter.Seq2[string, float64] {
+	return func(yield func(string, float64) bool) {
+		for name, value := range a.Stats.Named() {
+			if !yield(name, value) {
+				return
+			}
+		}
+		score := a.Task.scoreName()
+		_ = yield(score+"!", a.Weight) && yield("updates!", float64(a.Rounds)) &&
+			(a.Scored == 0 || yield("updates_"+score, float64(a.Scored)))
+	}
+}
+
+// Averages are those of a network's servers, by uid. Whoever finds another hotkey
+// behind a uid removes it.
+type Averages map[int]*Average
+
+// Update adds a round, and returns the servers that have a score in it, in the
+// order of the round.
+func (a Averages) Update(round []Stats, r Rules) (scored []int) {
+	for _, s := range round {
+		if a[s.UID] == nil {
+			a[s.UID] = NewAverage(s.Task, s.UID)
+		}
+		if a[s.UID].Update(s, r) {
+			scored = append(scored, s.UID)
+		}
+	}
+	return scored
+}
+
+// Weights are the servers' parallel averages: what [WeightRules.Weights] takes.
+func (a Averages) Weights() map[int]float64 {
+	values := make(map[int]float64, len(a))
+	for uid, average := range a {
+		values[uid] = average.Weight
+	}
+	return values
+}

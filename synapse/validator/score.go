@@ -1,0 +1,163 @@
+package validator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Rules say what losses are worth. The zero value is the reference's, but for
+// synergy and penalty, which it has from the chain.
+type Rules struct {
+	Power        float64 // of effective parameters in a base score, above 0; 0 means 0.5
+	SynergyPower float64 // the same for what pairs do better; 0 means 0.6
+	// Synergy adds to a score the server's share in what pairs do better. It
+	// takes n²/2 steps for n servers and each prediction.
+	Synergy bool
+	// Pair, if set, is told for each two servers (first's uid below second's) what
+	// each was given of the reduction of the loss, in nats.
+	Pair func(first, second int, share float64)
+	// Penalty divides the score of TextCausalLMNext by 1 + Penalty·Excess; 0 is none.
+	Penalty float64
+	Alpha   float64 // weight of the newest value in averages, above 0, at most 1; 0 means 0.1
+}
+
+// Validate lists all faults: ErrRules.
+func (r Rules) Validate() error {
+	var faults []error
+	check := func(ok bool, name string, value float64) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("%w: %s is %v", ErrRules, name, value))
+		}
+	}
+	check(r.Power >= 0 && !math.IsInf(r.Power, 0), "the power", r.Power)
+	check(r.SynergyPower >= 0 && !math.IsInf(r.SynergyPower, 0), "the power of synergy", r.SynergyPower)
+	check(r.Penalty >= 0 && !math.IsInf(r.Penalty, 0), "the penalty", r.Penalty)
+	check(r.Alpha >= 0 && r.Alpha <= 1, "alpha", r.Alpha)
+	return errors.Join(faults...)
+}
+
+func (r Rules) withDefaults() Rules {
+	r.Power = cmp.Or(r.Power, 0.5)
+	r.SynergyPower = cmp.Or(r.SynergyPower, 0.6)
+	r.Alpha = cmp.Or(r.Alpha, 0.1)
+	return r
+}
+
+// Reply is one server's part in a round.
+type Reply struct {
+	UID     int
+	Time    float64 // seconds until the answer, or until it was given up
+	Routing float64 // how much was expected of the server, 0 to 1; see [Stats]
+	Answer  *Answer // nil when there is none
+}
+
+// Score compares the servers of a round, each of which was asked the same: the
+// statistics come in the order of the replies and do not depend on it. A server
+// without an answer has its response time and routing only. One whose
+// TextCausalLM loss is infinite or not a number is treated likewise; when only the
+// loss of the first held-out token is, it keeps what the text is worth, but has
+// no score. Errors are ErrRules and ErrRound.
+func (r Rules) Score(task Task, replies []Reply) ([]Stats, error) {
+	if err := errors.Join(r.Validate(), checkRound(replies)); err != nil {
+		return nil, err
+	}
+	r = r.withDefaults()
+	stats := make([]Stats, len(replies))
+	servers := make([]server, len(replies))
+	for i, reply := range replies {
+		stats[i] = r.base(task, reply)
+		servers[i] = server{&stats[i], reply.Answer}
+	}
+	slices.SortFunc(servers, func(a, b server) int { return cmp.Compare(a.UID, b.UID) })
+	diverge(servers)
+	if r.Synergy {
+		r.synergise(parties(servers, func(s server) (*Worth, []float64) { return &s.Worth, s.answer.Losses }), r.Pair)
+		if task == CausalLM {
+			r.synergise(parties(servers, func(s server) (*Worth, []float64) { return &s.First, s.answer.First }), nil)
+		}
+	}
+	if task == CausalLM {
+		for i := range stats {
+			stats[i].combine()
+		}
+	}
+	return stats, nil
+}
+
+func checkRound(replies []Reply) error {
+	seen := map[int]bool{}
+	var first *Answer
+	for _, reply := range replies {
+		if seen[reply.UID] {
+			return fmt.Errorf("%w: server %d comes twice", ErrRound, reply.UID)
+		}
+		seen[reply.UID] = true
+		a := reply.Answer
+		if a == nil {
+			continue
+		}
+		if first == nil {
+			first = a
+		}
+		if len(a.Losses) != len(first.Losses) || len(a.First) != len(first.First) ||
+			a.Tokens != nil && len(a.Tokens) != len(a.First) {
+			return fmt.Errorf("%w: server %d answers %d predictions for %d texts, others %d for %d",
+				ErrRound, reply.UID, len(a.Losses), len(a.First), len(first.Losses), len(first.First))
+		}
+	}
+	return nil
+}
+
+// server is one of those compared.
+type server struct {
+	*Stats
+	answer *Answer
+}
+
+// base is what is known of a server alone.
+func (r Rules) base(task Task, reply Reply) Stats {
+	s := newStats(task, reply.UID)
+	s.ResponseTime, s.Routing = reply.Time, reply.Routing
+	if reply.Answer == nil {
+		return s
+	}
+	for _, part := range []struct {
+		worth  *Worth
+		losses []float64
+	}{{&s.Worth, reply.Answer.Losses}, {&s.First, reply.Answer.First}} {
+		loss := mean(part.losses)
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return s
+		}
+		part.worth.Loss = loss
+		if task == CausalLM {
+			part.worth.Params = EffectiveParams(loss)
+			part.worth.Base = Power(part.worth.Params, r.Power)
+		}
+		if task == CausalLM || part.worth == &s.Worth {
+			part.worth.Synergy, part.worth.SynergyLoss = 0, 0
+		}
+	}
+	s.Answered = true
+	s.RoutingTarget = math.Exp(-max(s.Worth.Loss-EntropyOfText, 0))
+	s.RoutingLoss = (s.Routing - s.RoutingTarget) * (s.Routing - s.RoutingTarget)
+	return s
+}
+
+// combine makes scores of base and synergy. What was not measured stays NaN.
+func (s *Stats) combine() {
+	s.Worth.Score = s.Worth.Base + s.Worth.Synergy
+	s.First.Score = s.First.Base + s.First.Synergy
+	s.Score = min(s.Worth.Score, s.First.Score)
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
