@@ -33,6 +33,11 @@ const maxRank = 64
 
 // appendArray appends the array format of t.
 func appendArray(dst []byte, t Tensor) []byte {
+	return append(appendHead(dst, t, len(t.Data)), t.Data...)
+}
+
+// appendHead appends what comes before the numbers, which take that many bytes.
+func appendHead(dst []byte, t Tensor, bytes int) []byte {
 	dst = append(dst, msgMap|5)
 	dst = append(appendBin(dst, []byte("nd")), msgTrue)
 	name := t.DType.String()
@@ -48,19 +53,19 @@ func appendArray(dst []byte, t Tensor) []byte {
 	for _, d := range t.Shape {
 		dst = appendUint(dst, uint64(d))
 	}
-	return appendBin(appendBin(dst, []byte("data")), t.Data)
+	return appendBinLen(appendBin(dst, []byte("data")), bytes)
 }
 
-func appendBin(dst, b []byte) []byte {
-	switch n := len(b); {
+func appendBin(dst, b []byte) []byte { return append(appendBinLen(dst, len(b)), b...) }
+
+func appendBinLen(dst []byte, n int) []byte {
+	switch {
 	case n < 1<<8:
-		dst = append(dst, msgBin8, byte(n))
+		return append(dst, msgBin8, byte(n))
 	case n < 1<<16:
-		dst = binary.BigEndian.AppendUint16(append(dst, msgBin16), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint32(append(dst, msgBin32), uint32(n))
+		return binary.BigEndian.AppendUint16(append(dst, msgBin16), uint16(n))
 	}
-	return append(dst, b...)
+	return binary.BigEndian.AppendUint32(append(dst, msgBin32), uint32(n))
 }
 
 func appendUint(dst []byte, n uint64) []byte {

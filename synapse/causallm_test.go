@@ -61,13 +61,14 @@ func requireEncoded(t *testing.T, c causalLMCase, want []float32) {
 	vocab := c.Logits.Shape[2]
 	logits := c.Logits.Cubic(c.Logits.Shape[0] * c.Logits.Shape[1] * vocab)
 	var s kernels.Scratch
-	var got []float32
+	out := newOutput(Float32, len(logits)/vocab, 2*c.TopK)
 	for row := 0; row < len(logits); row += vocab {
 		top, lse, err := kernels.Reduce(nil, logits[row:row+vocab], c.TopK, kernels.Descending, &s)
 		require.NoError(t, err)
 		kernels.LogProbs(top, lse, vocab, &s)
-		got = AppendCausalLM(got, top)
+		out.putCausalLM(row/vocab, top)
 	}
+	got := out.array.Float32s()
 	require.Len(t, got, len(want))
 	for i, w := range want {
 		row, rank := i/(2*c.TopK), i%(2*c.TopK)

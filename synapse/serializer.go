@@ -41,14 +41,19 @@ func Encode(t Tensor, s wire.Serializer) (*wire.Tensor, error) {
 	default:
 		return nil, fmt.Errorf("%w: there is no serializer %d", ErrEncode, s)
 	}
+	return message(t, appendArray(nil, packed), s), nil
+}
+
+// message is the one that holds a tensor's numbers, serialised.
+func message(t Tensor, buffer []byte, s wire.Serializer) *wire.Tensor {
 	shape := make([]int64, len(t.Shape))
 	for i, d := range t.Shape {
 		shape[i] = int64(d)
 	}
 	return &wire.Tensor{
-		Version: Version, Buffer: appendArray(nil, packed), Shape: shape,
-		Serializer: s, Dtype: kind.wire, RequiresGrad: t.RequiresGrad,
-	}, nil
+		Version: Version, Buffer: buffer, Shape: shape,
+		Serializer: s, Dtype: dtypes[t.DType].wire, RequiresGrad: t.RequiresGrad,
+	}
 }
 
 // Decode deserialises a tensor of at most maxElements numbers. Shape and type

@@ -148,8 +148,8 @@ func TestLimitsAreKept(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, t := range []Tensor{NewFloat32([]float32{1, 2, 3}, 3), NewInt64([]int64{5}, 1, 1), NewFloat32(nil, 0)} {
-		for s := range wire.Serializer_name {
-			w, err := Encode(t, wire.Serializer(s))
+		for _, s := range []wire.Serializer{wire.Serializer_SERIALIZER_MSGPACK, wire.Serializer_SERIALIZER_CMPPACK} {
+			w, err := Encode(t, s)
 			if err != nil {
 				f.Fatal(err)
 			}

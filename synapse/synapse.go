@@ -59,7 +59,8 @@ type Batch struct {
 // Text is one text's tokens.
 func (b Batch) Text(i int) []int32 { return b.Tokens[i*b.Length : (i+1)*b.Length] }
 
-// Limits bound what a server takes upon itself for one synapse.
+// Limits bound what a server takes upon itself for one synapse. What is zero
+// allows nothing; [DefaultLimits] are a start.
 type Limits struct {
 	Texts    int   // texts in a batch
 	Length   int   // tokens of a text
@@ -67,7 +68,14 @@ type Limits struct {
 	Answer   int64 // numbers in an answer: rows × what each of them carries
 	Generate int   // tokens of a generated text, prompt included
 	Beams    int   // beams, or sequences returned, of each text
-	MaxTime  time.Duration
+	// MaxTime is the longest that a text is generated. What asks for longer is not
+	// refused, since the reference asks for 150 s and gives its servers 36: a server
+	// stops then.
+	MaxTime time.Duration
+	// LossyIDs lets token ids through float16, which CMPPACK makes of all numbers,
+	// although those beyond 2048 come out as others. The reference does; a receiver
+	// then reads probabilities of the wrong tokens.
+	LossyIDs bool
 }
 
 // Need is what a synapse needs of a model for one text. A nil function is not
@@ -113,4 +121,13 @@ type Generation struct {
 	RepetitionPenalty float32
 	LengthPenalty     float32
 	MaxTime           time.Duration
+}
+
+// DefaultLimits are what a server of moderate size may take upon itself: the
+// reference's default settings fit, and an answer is 256 MiB at most.
+func DefaultLimits() Limits {
+	return Limits{
+		Texts: 64, Length: 2048, TopK: 4096, Answer: 64 << 20,
+		Generate: 2048, Beams: 16, MaxTime: generateTime,
+	}
 }
