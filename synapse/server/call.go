@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"axon/synapse"
+	"axon/synapse/auth"
+	"axon/synapse/wire"
+)
+
+// method is what differs between Forward and Backward.
+type method struct {
+	path    string
+	metrics *methodMetrics
+	parse   func(*wire.TensorMessage, synapse.Limits) *synapse.Request
+	answer  func(context.Context, *call)
+}
+
+func (s *Server) forward() *method {
+	return &method{auth.MethodForward, s.metrics.forward, synapse.ParseForward, s.answer}
+}
+
+// backward checks and refuses: a server that only answers has nothing to train.
+func (s *Server) backward() *method {
+	return &method{auth.MethodBackward, s.metrics.backward, synapse.ParseBackward, func(context.Context, *call) {}}
+}
+
+// call is one request on its way through the server, and what the log will say of it.
+type call struct {
+	method   *method
+	id       string
+	peer     string
+	began    time.Time
+	caller   auth.Caller
+	proven   bool
+	request  *synapse.Request
+	reply    *wire.TensorMessage
+	received int           // bytes
+	sent     int           // bytes
+	waited   time.Duration // for room in the model, its texts' together
+	worked   atomic.Int64  // nanoseconds in the model, its texts' together
+	err      error         // a status, where there is no reply
+}
+
+// handle takes a call from its headers to its answer.
+func (s *Server) handle(m *method, stream grpc.ServerStream) error {
+	c := s.newCall(stream.Context(), m)
+	defer s.conclude(c)
+	c.err = s.take(stream, c)
+	return c.err
+}
+
+// take is handle without the bookkeeping. A panic ends the call and nothing else.
+func (s *Server) take(stream grpc.ServerStream, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.recovered(p)
+			err = errServer
+		}
+	}()
+	if err := s.welcome(stream.Context(), c); err != nil {
+		return err
+	}
+	select {
+	case s.requests <- struct{}{}:
+		defer func() { <-s.requests }()
+	default:
+		s.metrics.refuse("requests")
+		return status.Errorf(codes.ResourceExhausted, "%d requests are at work, which is the limit; try again later", s.options.Requests)
+	}
+	message, err := s.receive(stream)
+	if err != nil {
+		return err
+	}
+	c.received = proto.Size(message)
+	s.reply(stream.Context(), c, message)
+	c.sent = proto.Size(c.reply)
+	return s.send(stream, c.reply)
+}
+
+// welcome checks who calls, within the time that a request may take to arrive.
+func (s *Server) welcome(ctx context.Context, c *call) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Receive)
+	defer cancel()
+	c.caller, err = s.authenticate(ctx, c.method.path)
+	c.proven = err == nil
+	return err
+}
+
+// receive reads and decodes the body, of a caller who is welcome. Whoever sends it too
+// slowly loses the call: when a handler returns, grpc stops reading for it.
+func (s *Server) receive(stream grpc.ServerStream) (*wire.TensorMessage, error) {
+	message := new(wire.TensorMessage)
+	done := make(chan error, 1)
+	go func() { done <- stream.RecvMsg(message) }()
+	late := time.NewTimer(s.options.Receive)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			s.metrics.refuse("body")
+			return nil, err
+		}
+		return message, nil
+	case <-late.C:
+		s.metrics.refuse("slow")
+		return nil, status.Errorf(codes.DeadlineExceeded, "the request took longer to arrive than %v", s.options.Receive)
+	}
+}
+
+// reply makes the answer.
+func (s *Server) reply(ctx context.Context, c *call, message *wire.TensorMessage) {
+	if n := len(message.GetSynapses()); n > s.options.Synapses {
+		c.reply = s.refusal(synapse.Faultf(wire.ReturnCode_RETURN_CODE_INVALID_REQUEST, "%d synapses exceed the limit %d", n, s.options.Synapses))
+		return
+	}
+	c.request = c.method.parse(message, s.options.Limits)
+	c.method.answer(ctx, c)
+	c.reply = c.request.Reply(s.options.Hotkey.Address())
+}
+
+// refusal is an answer to a message as a whole.
+func (s *Server) refusal(f *synapse.Fault) *wire.TensorMessage {
+	return &wire.TensorMessage{Version: auth.Version, Hotkey: s.options.Hotkey.Address(), ReturnCode: f.Code, Message: f.Message}
+}
+
+// send writes the answer. A peer that does not take it loses its connection: grpc would
+// keep what it holds of the answer for as long as the connection lasts.
+func (s *Server) send(stream grpc.ServerStream, reply *wire.TensorMessage) error {
+	c := connOf(stream.Context())
+	late := time.AfterFunc(s.options.Send, func() {
+		s.metrics.refuse("unread")
+		_ = c.Close()
+	})
+	defer late.Stop()
+	return stream.SendMsg(reply)
+}
+
+// recovered counts and logs a panic, with where it came from.
+func (s *Server) recovered(p any) {
+	s.metrics.panics.Inc()
+	s.options.Logger.Error("panic", slog.Any("value", p), slog.String("stack", string(debug.Stack())))
+}
