@@ -1,5 +1,6 @@
-// Package enginevocab shows a model's vocabulary as translation wants it. It adds
-// nothing but the view: what is text, what is not, and which token ends a text.
+// Package enginevocab shows a model's vocabulary as package translate wants it. It
+// adds nothing but the view: what is text, what is not, and which token ends a
+// text. It does not import that package, whose tests import this one.
 //
 // Start reading at [New].
 package enginevocab
@@ -9,31 +10,29 @@ import (
 
 	llama "axon/cgo"
 	"axon/engine"
-	"axon/synapse/translate"
 )
 
 // noText are the attributes of tokens that are not part of a text.
 const noText = llama.AttrControl | llama.AttrUnknown | llama.AttrUnused
 
-type vocabulary struct {
+// Vocabulary is a view of a model's vocabulary.
+type Vocabulary struct {
 	v       *engine.Vocab
 	control []bool
 	end     int32
 }
-
-var _ translate.Vocabulary = (*vocabulary)(nil)
 
 // New shows a vocabulary, whose model has to stay open. Entries at the end of the
 // table that only fill it up to a round size are left out: a model's row may be
 // wider than the vocabulary. Byte-level BPE and SentencePiece keep a text as it
 // is; the pieces of other kinds of tokenizers need not add up to the text that
 // was tokenised.
-func New(v *engine.Vocab) translate.Vocabulary {
+func New(v *engine.Vocab) *Vocabulary {
 	size := v.Size
 	for size > 0 && isFiller(v, size-1) {
 		size--
 	}
-	w := &vocabulary{v: v, control: make([]bool, size), end: int32(v.EOS)}
+	w := &Vocabulary{v: v, control: make([]bool, size), end: int32(v.EOS)}
 	if v.EOS == llama.NoToken {
 		w.end = int32(v.EOT)
 	}
@@ -50,28 +49,34 @@ func isFiller(v *engine.Vocab, t int) bool {
 	return v.Attr(token)&llama.AttrUnused != 0 || string(v.Piece(token)) == fmt.Sprintf("[PAD%d]", t)
 }
 
-func (w *vocabulary) Size() int { return len(w.control) }
+// Size is the number of tokens.
+func (w *Vocabulary) Size() int { return len(w.control) }
 
-// Piece is nil for entries that stand for nothing.
-func (w *vocabulary) Piece(token int32) []byte {
+// Piece is the bytes that a token stands for, which are shared and must not be
+// changed; of a control token its name. It is nil for entries that stand for nothing.
+func (w *Vocabulary) Piece(token int32) []byte {
 	if token < 0 || int(token) >= len(w.control) || w.control[token] && isFiller(w.v, int(token)) {
 		return nil
 	}
 	return w.v.Piece(engine.Token(token))
 }
 
-func (w *vocabulary) IsControl(token int32) bool {
+// IsControl reports whether a token is not part of a text.
+func (w *Vocabulary) IsControl(token int32) bool {
 	return token >= 0 && int(token) < len(w.control) && w.control[token]
 }
 
-func (w *vocabulary) EndOfText() int32 { return w.end }
+// EndOfText is the token that ends a text, -1 if there is none.
+func (w *Vocabulary) EndOfText() int32 { return w.end }
 
-func (w *vocabulary) Tokenize(text string) ([]int32, error) {
+// Tokenize adds no tokens and takes names of control tokens for text.
+func (w *Vocabulary) Tokenize(text string) ([]int32, error) {
 	tokens, err := w.v.Tokenize(text, false, false)
 	return convert[int32](tokens), err
 }
 
-func (w *vocabulary) Text(tokens []int32) (string, error) {
+// Text is the inverse of Tokenize.
+func (w *Vocabulary) Text(tokens []int32) (string, error) {
 	return w.v.Text(convert[engine.Token](tokens))
 }
 

@@ -14,6 +14,8 @@ import (
 	"axon/synapse/translate"
 )
 
+var _ translate.Vocabulary = (*enginevocab.Vocabulary)(nil)
+
 const vocabDir = "../../third_party/llama.cpp/dist/models"
 
 func open(t *testing.T, o engine.ModelOptions) translate.Vocabulary {
