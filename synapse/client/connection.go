@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"axon/synapse/auth"
+)
+
+// A server takes the nonces of one receptor id in growing order only, and requests that
+// are on their way together may overtake each other. So each request that is in flight to
+// an endpoint has a signer to itself, with a receptor id of its own, and takes it from a
+// pool: ids are used again, because a server remembers only so many of a sender. Where a
+// request is given up before the server has seen it, the next of its signer may arrive
+// first and make it stale; but then nobody waits for it.
+
+const (
+	maxHeaders  = 64 << 10 // bytes that a server may send beside its reply
+	restDoubles = 6        // how often the time that an endpoint is left alone doubles
+)
+
+// connection is what a client keeps of one endpoint's address.
+type connection struct {
+	address string
+	dial    []grpc.DialOption
+	key     *auth.Key
+	signers chan *auth.Signer // one place for each request in flight; nil: not made yet
+
+	users int    // requests that have it in hand; guarded by the client
+	used  uint64 // the client's count when one last took it; likewise
+
+	mu      sync.Mutex // guards what follows
+	channel *grpc.ClientConn
+	rest    rest
+}
+
+func newConnection(address string, o Options) *connection {
+	transport := insecure.NewCredentials()
+	if o.TLS != nil {
+		transport = credentials.NewTLS(o.TLS)
+	}
+	c := &connection{address: address, key: o.Key, signers: make(chan *auth.Signer, o.InFlight), rest: rest{first: o.Backoff}}
+	c.dial = []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDisableServiceConfig(), // nobody's DNS shall tell us to repeat signed requests
+		grpc.WithMaxHeaderListSize(maxHeaders),
+	}
+	for range o.InFlight {
+		c.signers <- nil
+	}
+	return c
+}
+
+// signer takes a place among those in flight, and the signer that belongs to it. It
+// waits while all are taken.
+func (c *connection) signer(ctx context.Context) (*auth.Signer, error) {
+	select {
+	case s := <-c.signers:
+		if s != nil {
+			return s, nil
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for %d requests to %s that are on their way: %w", cap(c.signers), c.address, ctx.Err())
+	}
+	s, err := auth.NewSigner(c.key)
+	if err != nil {
+		c.signers <- nil
+	}
+	return s, err
+}
+
+func (c *connection) release(s *auth.Signer) { c.signers <- s }
+
+// open gives the channel to the endpoint. One that could not be connected is replaced:
+// it would fail every call until its own attempts succeed.
+func (c *connection) open() (*grpc.ClientConn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.channel != nil && c.channel.GetState() == connectivity.TransientFailure {
+		_ = c.channel.Close()
+		c.channel = nil
+	}
+	if c.channel == nil {
+		channel, err := grpc.NewClient("dns:///"+c.address, c.dial...)
+		if err != nil {
+			return nil, err
+		}
+		c.channel = channel
+	}
+	return c.channel, nil
+}
+
+func (c *connection) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.channel == nil {
+		return nil
+	}
+	err := c.channel.Close()
+	c.channel = nil
+	return err
+}
+
+// call sends a question and gives the reply as it came.
+func (c *connection) call(ctx context.Context, signer *auth.Signer, e Endpoint, q *question) ([]byte, error) {
+	channel, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	headers, err := signer.Headers(e.Hotkey, e.format(), auth.Forward)
+	if err != nil {
+		return nil, err
+	}
+	var reply []byte
+	ctx = metadata.NewOutgoingContext(ctx, metadata.New(headers))
+	err = channel.Invoke(ctx, auth.MethodForward, q.message, &reply,
+		grpc.ForceCodecV2(bytesCodec{}), grpc.MaxCallRecvMsgSize(q.limit))
+	return reply, err
+}
+
+// rest is for how long an endpoint is left alone.
+type rest struct {
+	first  time.Duration // negative: never
+	failed int           // calls since it was last reached
+	until  time.Time
+}
+
+// resting reports how long is left.
+func (c *connection) resting(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rest.failed == 0 || c.rest.first < 0 {
+		return 0
+	}
+	return c.rest.until.Sub(now)
+}
+
+// note keeps account of whether the endpoint was reached.
+func (c *connection) note(code codes.Code, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if code != codes.Unavailable {
+		c.rest.failed = 0
+		return
+	}
+	c.rest.until = now.Add(c.rest.first << min(c.rest.failed, restDoubles))
+	c.rest.failed++
+}

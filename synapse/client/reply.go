@@ -1,0 +1,86 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"axon/synapse"
+	"axon/synapse/wire"
+)
+
+// Reply is what became of a question to one endpoint.
+type Reply struct {
+	Endpoint Endpoint
+	Results  []synapse.Result // one for each synapse; where there was no reply, all with the same fault
+	Duration time.Duration    // from sending to having read; of what was never sent, zero
+	BytesOut int              // of the messages, without headers
+	BytesIn  int
+}
+
+// Fault is the first fault among the results, or nil when all were answered.
+func (r Reply) Fault() *synapse.Fault {
+	for _, result := range r.Results {
+		if result.Fault != nil {
+			return result.Fault
+		}
+	}
+	return nil
+}
+
+// fail gives all results the same fault.
+func (r *Reply) fail(f *synapse.Fault, synapses int) {
+	r.Results = make([]synapse.Result, synapses)
+	for i := range r.Results {
+		r.Results[i].Fault = f
+	}
+}
+
+// faultOf gives the error of a call the return code that the reference's client gives it.
+func faultOf(err error) *synapse.Fault {
+	code, message := wire.ReturnCode_RETURN_CODE_UNKNOWN_EXCEPTION, printable(err.Error())
+	switch codeOf(err) {
+	case codes.DeadlineExceeded:
+		code = wire.ReturnCode_RETURN_CODE_TIMEOUT
+	case codes.Unavailable:
+		code = wire.ReturnCode_RETURN_CODE_UNAVAILABLE
+	case codes.Unauthenticated:
+		code = wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED
+	}
+	if s, ok := status.FromError(err); ok {
+		message = s.Code().String() + ": " + printable(s.Message())
+	}
+	return &synapse.Fault{Code: code, Message: message}
+}
+
+func codeOf(err error) codes.Code {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	}
+	return status.Code(err)
+}
+
+// maxMessage bounds the words of a server that are repeated.
+const maxMessage = 1000 // bytes
+
+// printable is a text of somebody else's, cut to a bearable length, without anything that
+// a terminal would obey.
+func printable(text string) string {
+	if len(text) > maxMessage {
+		text = text[:maxMessage] + "…"
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
