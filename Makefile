@@ -89,6 +89,10 @@ cgocheck: llama ## Run the tests around C with pointer checks and a garbage coll
 portable: ## Test the kernels without assembly, and compile them for other processors
 	@scripts/portable.sh
 
+.PHONY: interop
+interop: llama ## Call a server with clients of other people's making, fetched by npm and go
+	@env $(CGO_ENV) AXON_INTEROP=1 go test -count=1 ./internal/interop
+
 # One arena: how many threads happen to allocate must not look like growth.
 .PHONY: soak
 soak: llama ## Open and close 1,000 times, send 10,000 requests, print how memory goes
