@@ -2,7 +2,6 @@ package translate
 
 import (
 	"context"
-	"sync"
 
 	"axon/kernels"
 )
@@ -10,14 +9,11 @@ import (
 // plain is a text of a server whose vocabulary is the standard one.
 type plain struct {
 	tokens []int32
-	size   int
-	rows   sync.Pool
+	rows   buffers
 }
 
 func newPlain(p *Pair, standard []int32) *plain {
-	t := &plain{tokens: standard, size: p.standard.Size()}
-	t.rows.New = func() any { row := make([]float32, t.size); return &row }
-	return t
+	return &plain{standard, newBuffers(p.standard.Size())}
 }
 
 func (t *plain) Tokens() []int32 { return t.tokens }
@@ -26,8 +22,8 @@ func (t *plain) Place(position int) int { return position }
 
 func (t *plain) Distributions(ctx context.Context, model Rows, positions []int, each func(pos int, probs []float32) error) (Stats, error) {
 	err := model(ctx, t.tokens, positions, func(pos int, logits []float32) error {
-		probs := t.rows.Get().(*[]float32)
-		defer t.rows.Put(probs)
+		probs := t.rows.get()
+		defer t.rows.put(probs)
 		if err := softmax(*probs, logits); err != nil {
 			return err
 		}
