@@ -28,14 +28,14 @@ const (
 func diverge(servers []server) {
 	var list []server
 	for _, s := range servers {
-		if s.answer != nil && s.answer.Tokens != nil {
+		if s.answer != nil && s.answer.tokens != nil {
 			list = append(list, s)
 		}
 	}
 	if len(list) == 0 {
 		return
 	}
-	texts := len(list[0].answer.Tokens)
+	texts := len(list[0].answer.tokens)
 	for _, s := range list {
 		s.Divergence, s.Excess = 0, 0
 	}
@@ -79,7 +79,7 @@ func newMeter() *meter { return &meter{newRow(), newRow()} }
 func (m *meter) distances(dst []float64, list []server, text int) {
 	m.mean.clear()
 	for _, s := range list {
-		m.mean.add(s.answer.Tokens[text])
+		m.mean.add(s.answer.tokens[text])
 	}
 	whole := 0.0
 	for _, t := range m.mean.tokens {
@@ -88,7 +88,7 @@ func (m *meter) distances(dst []float64, list []server, text int) {
 	}
 	for i, s := range list {
 		m.own.clear()
-		m.own.add(s.answer.Tokens[text])
+		m.own.add(s.answer.tokens[text])
 		dst[i] = m.distance(whole)
 	}
 }

@@ -22,12 +22,12 @@ type Answer struct {
 	Losses []float64
 	// First are the losses of each text's first held-out token.
 	First []float64
-	// Tokens are, for each text, the phrases' first tokens and what they are
+	// tokens are, for each text, the phrases' first tokens and what they are
 	// likely to be: float32 of p / total (see [PhraseRule.Losses]), in the order of
 	// the phrases, one token maybe several times. TextCausalLM has none, and so has
 	// an answer whose phrases do not all begin with a token below
 	// [synapse.NetworkVocabulary]: it is not compared with others.
-	Tokens [][]kernels.Entry
+	tokens [][]kernels.Entry
 }
 
 // MeasureNext measures an answer to TextCausalLMNext: phrases for each text
@@ -50,7 +50,7 @@ func (r PhraseRule) measure(answer []synapse.Phrases, targets [][]int32) (*Answe
 		a.Losses = append(a.Losses, orMissing(l.Phrase))
 		a.First = append(a.First, orMissing(l.First))
 	}
-	a.Tokens = r.firstTokens(answer)
+	a.tokens = r.firstTokens(answer)
 	return a, nil
 }
 

@@ -59,8 +59,8 @@ type PhraseLosses struct {
 // target counts by its beginning, and a target that goes on where no phrase
 // does collects floors.
 //
-// Losses are NaN when a probability is, or all are 0, and then only. ErrTarget
-// is returned for an empty target, ErrAnswer when Longest is 0.
+// Losses are NaN when a probability is, or when mass and total are 0, and then only.
+// ErrTarget is returned for an empty target, ErrAnswer when Longest is 0.
 func (r PhraseRule) Losses(p synapse.Phrases, target []int32) (PhraseLosses, error) {
 	n := min(r.Longest, len(target))
 	switch {

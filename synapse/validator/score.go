@@ -103,7 +103,7 @@ func checkRound(replies []Reply) error {
 			first = a
 		}
 		if len(a.Losses) != len(first.Losses) || len(a.First) != len(first.First) ||
-			a.Tokens != nil && len(a.Tokens) != len(a.First) {
+			a.tokens != nil && len(a.tokens) != len(a.First) {
 			return fmt.Errorf("%w: server %d answers %d predictions for %d texts, others %d for %d",
 				ErrRound, reply.UID, len(a.Losses), len(a.First), len(first.Losses), len(first.First))
 		}

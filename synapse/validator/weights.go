@@ -135,14 +135,14 @@ func cutAt(x []float32, sum, limit float32) float32 {
 		v /= sum
 		running += float64(v)
 		masses[i] = float32(running)
-		if v/(float32(n-i-1)*v+masses[i]+normaliseSlack) < limit {
+		if v/(float32(float32(n-i-1)*v)+masses[i]+normaliseSlack) < limit { // float32: the same on all processors
 			stay++
 		}
 	}
 	if stay == 0 { // not with values that a score can have
 		return sum
 	}
-	return (limit*masses[stay-1] - normaliseSlack) / (1 - limit*float32(n-stay)) * sum
+	return (float32(limit*masses[stay-1]) - normaliseSlack) / (1 - float32(limit*float32(n-stay))) * sum
 }
 
 func sumOf(x []float32) float32 {
