@@ -109,11 +109,6 @@ func (q *TextCausalLMNext) compact(texts [][]float32) *output {
 // least is how many numbers an answer has at least.
 func (q *TextCausalLMNext) least(texts int) int { return texts * (2*q.TopK + 1) }
 
-// NextPhrases are the answer of TextCausalLMNext.
-type NextPhrases struct {
-	Texts []Phrases
-}
-
 // Decode reads an answer: *[NextPhrases].
 func (q *TextCausalLMNext) Decode(b Batch, w *wire.Tensor) (Answer, error) {
 	t, err := Decode(w, math.MaxInt32)
@@ -139,42 +134,6 @@ func (q *TextCausalLMNext) Decode(b Batch, w *wire.Tensor) (Answer, error) {
 		return nil, wrong(ErrDecode, "phrases of %d texts, want %d", len(texts), b.Texts)
 	}
 	return &NextPhrases{texts}, nil
-}
-
-// noToken fills rows that are shorter than others.
-const noToken = -100
-
-// Tensor is float32 [texts, topk+1, width]: of each text the phrases, each a
-// probability and its tokens, then the floor; the rest of each row is -100. It is
-// as wide as the longest phrase and its probability.
-func (n *NextPhrases) Tensor() Tensor {
-	if len(n.Texts) == 0 {
-		return NewFloat32(nil, 0)
-	}
-	rows, width := len(n.Texts[0].List)+1, n.width()
-	values := make([]float32, len(n.Texts)*rows*width)
-	fill(values, noToken)
-	for text, p := range n.Texts {
-		for i, phrase := range p.List {
-			row := values[(text*rows+i)*width:]
-			row[0] = phrase.Prob
-			for j, token := range phrase.Tokens {
-				row[1+j] = float32(token)
-			}
-		}
-		values[(text*rows+rows-1)*width] = p.Floor
-	}
-	return NewFloat32(values, len(n.Texts), rows, width)
-}
-
-func (n *NextPhrases) width() int {
-	longest := 0
-	for _, p := range n.Texts {
-		for _, phrase := range p.List {
-			longest = max(longest, len(phrase.Tokens))
-		}
-	}
-	return 1 + longest
 }
 
 func (*TextCausalLMNext) answersWithIDs() bool { return true }

@@ -30,6 +30,67 @@ type phraseCase struct {
 	Ties      [][3]int        `json:"ties"`
 	Error     *recordedError  `json:"error"`
 	TopKError *recordedError  `json:"topk_token_phrases_error"`
+
+	Vocab0     *recordedVocab `json:"to_vocab_min_0"`
+	Vocab50257 *recordedVocab `json:"to_vocab_min_50257"`
+	Error0     *recordedError `json:"to_vocab_min_0_error"`
+	Error50257 *recordedError `json:"to_vocab_min_50257_error"`
+}
+
+// recordedVocab are the probabilities of first tokens, dense or but for zeros.
+type recordedVocab struct {
+	conformance.Array
+	Index *conformance.Array `json:"nonzero_index"`
+	Value *conformance.Array `json:"nonzero_value"`
+}
+
+func (v recordedVocab) values(folder conformance.Folder) []float32 {
+	if v.Index == nil {
+		return stored(folder, v.Array).Float32s()
+	}
+	n, _ := Elements(v.Shape)
+	out := make([]float32, n)
+	values := stored(folder, *v.Value).Float32s()
+	for i, at := range stored(folder, *v.Index).Int64s() {
+		out[at] = values[i]
+	}
+	return out
+}
+
+// requireFirstTokens compares them, made of the recorded phrases.
+func requireFirstTokens(t *testing.T, folder conformance.Folder, c phraseCase) {
+	t.Helper()
+	n := recordedPhrases(tensorOf(t, folder, c), c.TopK, c.Batch)
+	for least, want := range map[int]struct {
+		values *recordedVocab
+		err    *recordedError
+	}{0: {c.Vocab0, c.Error0}, StandardVocabulary: {c.Vocab50257, c.Error50257}} {
+		if want.err != nil {
+			_, err := n.FirstTokens(NetworkVocabulary, least)
+			require.ErrorIs(t, err, ErrDecode)
+			continue
+		}
+		require.NotNil(t, want.values)
+		got, err := n.FirstTokens(want.values.Shape[1], least)
+		require.NoError(t, err)
+		requireNear(t, want.values.values(folder), got, 1e-5, 1e-9)
+	}
+}
+
+// recordedPhrases reads the reference's tensor.
+func recordedPhrases(tensor []float32, topk, texts int) *NextPhrases {
+	rows := topk + 1
+	width := len(tensor) / texts / rows
+	n := &NextPhrases{make([]Phrases, texts)}
+	for b := range n.Texts {
+		p := &n.Texts[b]
+		for i := range topk {
+			row := tensor[(b*rows+i)*width:][:width]
+			p.List = append(p.List, Phrase{row[0], unpadded(row[1:])})
+		}
+		p.Floor = tensor[(b*rows+topk)*width]
+	}
+	return n
 }
 
 // refusedPhrases are cases that the reference accepts and we do not, or cannot
@@ -80,6 +141,7 @@ func TestPhrasesAreTheReferences(t *testing.T) {
 				require.Equal(t, compact, again)
 			case "pipeline":
 				requirePipeline(t, folder, c)
+				requireFirstTokens(t, folder, c)
 			default:
 				t.Fatalf("unknown operation %q", c.Op)
 			}
