@@ -86,16 +86,17 @@ func (c *Client) exchange(ctx context.Context, r *Reply, q *question) *synapse.F
 	if err != nil {
 		return faultOf(err)
 	}
-	defer connection.release(signer)
-	if left := connection.resting(time.Now()); left > 0 {
-		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_BACKOFF,
-			"%s could not be reached, and is left alone for another %v", r.Endpoint.Address, left.Round(time.Millisecond))
-	}
-	return c.send(ctx, connection, signer, r, q)
+	fault := c.send(ctx, connection, signer, r, q)
+	connection.release(signer, fault != nil && fault.Code == wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED)
+	return fault
 }
 
 // send makes the call and reads the reply.
 func (*Client) send(ctx context.Context, to *connection, signer *auth.Signer, r *Reply, q *question) *synapse.Fault {
+	if left := to.resting(time.Now()); left > 0 {
+		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_BACKOFF,
+			"%s could not be reached, and is left alone for another %v", r.Endpoint.Address, left.Round(time.Millisecond))
+	}
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
 	start := time.Now()

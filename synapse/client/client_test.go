@@ -84,6 +84,29 @@ func TestOneConnectionServesManyRequests(t *testing.T) {
 	require.LessOrEqual(t, len(s.receptors()), 4)
 }
 
+func TestOneRequestAfterTheOtherNeedsOneReceptor(t *testing.T) {
+	s := serve(t, answer)
+	c := newClient(t, client.Options{})
+	for range 5 {
+		require.Nil(t, ask(t, c, s.endpoint()).Fault())
+	}
+	require.Len(t, s.receptors(), 1)
+}
+
+// A server that has seen many clients of the same key has forgotten the one that was idle.
+func TestForgottenByTheServer(t *testing.T) {
+	s, key := serve(t, answer), newKey(t)
+	idle := newClient(t, client.Options{Key: key})
+	require.Nil(t, ask(t, idle, s.endpoint()).Fault())
+	for range maxReceptors {
+		require.Nil(t, ask(t, newClient(t, client.Options{Key: key}), s.endpoint()).Fault())
+	}
+	f := ask(t, idle, s.endpoint()).Fault()
+	require.Equal(t, wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED, f.Code)
+	require.ErrorContains(t, f, "Nonce is too small")
+	require.Nil(t, ask(t, idle, s.endpoint()).Fault(), "with a receptor id that is new")
+}
+
 // gate lets calls through when n of them have come.
 func gate(n int) script {
 	var came atomic.Int64

@@ -19,9 +19,10 @@ import (
 // A server takes the nonces of one receptor id in growing order only, and requests that
 // are on their way together may overtake each other. So each request that is in flight to
 // an endpoint has a signer to itself, with a receptor id of its own, and takes it from a
-// pool: ids are used again, because a server remembers only so many of a sender. Where a
-// request is given up before the server has seen it, the next of its signer may arrive
-// first and make it stale; but then nobody waits for it.
+// pool: ids are used again, because a server remembers only so many of a sender. It may
+// forget those of a client that was idle, and then takes them no more: after a refusal all
+// are made anew. Where a request is given up before the server has seen it, the next of its
+// signer may arrive first and make it stale; but then nobody waits for it.
 
 const (
 	maxHeaders  = 64 << 10 // bytes that a server may send beside its reply
@@ -33,12 +34,13 @@ type connection struct {
 	address string
 	dial    []grpc.DialOption
 	key     *auth.Key
-	signers chan *auth.Signer // one place for each request in flight; nil: not made yet
+	places  chan struct{} // one for each request in flight
 
 	users int    // requests that have it in hand; guarded by the client
 	used  uint64 // the client's count when one last took it; likewise
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex     // guards what follows
+	idle    []*auth.Signer // the one used last at the end
 	channel *grpc.ClientConn
 	rest    rest
 }
@@ -48,37 +50,48 @@ func newConnection(address string, o Options) *connection {
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
 	}
-	c := &connection{address: address, key: o.Key, signers: make(chan *auth.Signer, o.InFlight), rest: rest{first: o.Backoff}}
+	c := &connection{address: address, key: o.Key, places: make(chan struct{}, o.InFlight), rest: rest{first: o.Backoff}}
 	c.dial = []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDisableServiceConfig(), // nobody's DNS shall tell us to repeat signed requests
 		grpc.WithMaxHeaderListSize(maxHeaders),
 	}
-	for range o.InFlight {
-		c.signers <- nil
-	}
 	return c
 }
 
-// signer takes a place among those in flight, and the signer that belongs to it. It
-// waits while all are taken.
+// signer takes a place among those in flight, and a signer that nobody else has. It waits
+// while all places are taken.
 func (c *connection) signer(ctx context.Context) (*auth.Signer, error) {
 	select {
-	case s := <-c.signers:
-		if s != nil {
-			return s, nil
-		}
+	case c.places <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for %d requests to %s that are on their way: %w", cap(c.signers), c.address, ctx.Err())
+		return nil, fmt.Errorf("waiting for %d requests to %s that are on their way: %w", cap(c.places), c.address, ctx.Err())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last := len(c.idle) - 1; last >= 0 {
+		s := c.idle[last]
+		c.idle = c.idle[:last]
+		return s, nil
 	}
 	s, err := auth.NewSigner(c.key)
 	if err != nil {
-		c.signers <- nil
+		<-c.places
 	}
 	return s, err
 }
 
-func (c *connection) release(s *auth.Signer) { c.signers <- s }
+// release gives a signer back, and tells whether its request was refused as not authentic.
+func (c *connection) release(s *auth.Signer, refused bool) {
+	c.mu.Lock()
+	if refused {
+		c.idle = nil
+	} else {
+		c.idle = append(c.idle, s)
+	}
+	c.mu.Unlock()
+	<-c.places
+}
 
 // open gives the channel to the endpoint. One that could not be connected is replaced:
 // it would fail every call until its own attempts succeed.
