@@ -44,6 +44,7 @@ type call struct {
 	proven   bool
 	request  *synapse.Request
 	reply    *wire.TensorMessage
+	held     load          // of the queue's room, until the call ends
 	received int           // bytes
 	sent     int           // bytes
 	waited   time.Duration // for room in the model, its texts' together
@@ -81,6 +82,7 @@ func (s *Server) take(stream grpc.ServerStream, c *call) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { s.queue.leave(c.held) }()
 	c.received = proto.Size(message)
 	s.reply(stream.Context(), c, message)
 	c.sent = proto.Size(c.reply)
@@ -119,18 +121,9 @@ func (s *Server) receive(stream grpc.ServerStream) (*wire.TensorMessage, error) 
 
 // reply makes the answer.
 func (s *Server) reply(ctx context.Context, c *call, message *wire.TensorMessage) {
-	if n := len(message.GetSynapses()); n > s.options.Synapses {
-		c.reply = s.refusal(synapse.Faultf(wire.ReturnCode_RETURN_CODE_INVALID_REQUEST, "%d synapses exceed the limit %d", n, s.options.Synapses))
-		return
-	}
 	c.request = c.method.parse(message, s.options.Limits)
 	c.method.answer(ctx, c)
 	c.reply = c.request.Reply(s.options.Hotkey.Address())
-}
-
-// refusal is an answer to a message as a whole.
-func (s *Server) refusal(f *synapse.Fault) *wire.TensorMessage {
-	return &wire.TensorMessage{Version: auth.Version, Hotkey: s.options.Hotkey.Address(), ReturnCode: f.Code, Message: f.Message}
 }
 
 // send writes the answer. A peer that does not take it loses its connection: grpc would

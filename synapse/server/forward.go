@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -16,15 +17,48 @@ import (
 // sequence of the model, and work of our own.
 const leastCost = 64
 
+// bytesPerNumber is what a number of an answer takes, until it is sent: itself and its
+// copy in the message.
+const bytesPerNumber = 8
+
 // answer gives every item of a request its answer or its fault.
 func (s *Server) answer(ctx context.Context, c *call) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout(c.request))
 	defer cancel()
 	s.screen(c.caller.Hotkey, c.request)
-	w := &work{server: s, call: c, place: s.queue.place(s.options.Policy.Priority(c.caller.Hotkey))}
 	groups := groupsOf(c.request.Items)
+	if len(groups) == 0 {
+		return
+	}
+	w := &work{server: s, call: c, place: s.queue.place(s.options.Policy.Priority(c.caller.Hotkey)), bytes: s.memory(groups)}
+	if limit := s.queue.capacity.bytes; w.bytes > limit {
+		f := synapse.Faultf(wire.ReturnCode_RETURN_CODE_INVALID_REQUEST, "answers of %d bytes exceed the limit %d", w.bytes, limit)
+		for _, g := range groups {
+			g.refuse(f)
+		}
+		return
+	}
 	w.run(ctx, groups)
 	w.run(ctx, apart(groups))
+}
+
+// memory is what the answers of all items will take together.
+func (s *Server) memory(groups []*group) int64 {
+	numbers := int64(0)
+	for _, g := range groups {
+		for _, item := range g.items {
+			numbers += numbersOf(item, s.options.Limits)
+		}
+	}
+	return numbers * bytesPerNumber
+}
+
+// numbersOf is how many numbers an item's answer has: the least limit that lets it pass.
+func numbersOf(item *synapse.Item, l synapse.Limits) int64 {
+	return int64(sort.Search(int(l.Answer), func(n int) bool {
+		l.Answer = int64(n)
+		return item.Synapse.Check(item.Batch, l) == nil
+	}))
 }
 
 // timeout is the reference's: the least of what the synapses take, and the server's own.
@@ -119,13 +153,22 @@ func (g *group) begin() error {
 	return nil
 }
 
-func (g *group) cost() int { return max(g.batch.Length, leastCost) }
+// cost is that of one text.
+func (g *group) cost() load { return load{tokens: max(g.batch.Length, leastCost)} }
+
+// refuse gives all items a fault.
+func (g *group) refuse(f *synapse.Fault) {
+	for _, item := range g.items {
+		item.Fault = f
+	}
+}
 
 // work is the model's part of a call.
 type work struct {
 	server *Server
 	call   *call
 	place  *place
+	bytes  int64 // that its answers take; the first text brings them in, the end of the call gives them back
 }
 
 // run answers groups: their texts enter the model one after the other, and are answered
@@ -151,10 +194,14 @@ func (w *work) run(ctx context.Context, groups []*group) {
 // enter waits until the group's next text may go to the model.
 func (w *work) enter(g *group) error {
 	began := time.Now()
-	err := w.server.queue.enter(g.ctx, w.place, g.cost())
+	cost := g.cost().plus(load{bytes: w.bytes - w.call.held.bytes})
+	err := w.server.queue.enter(g.ctx, w.place, cost)
 	waited := time.Since(began)
 	w.call.waited += waited
 	w.server.metrics.wait.Observe(waited.Seconds())
+	if err == nil {
+		w.call.held.bytes = w.bytes
+	}
 	if err != nil || g.needs != nil {
 		return err
 	}
@@ -185,12 +232,10 @@ func (w *work) conclude(g *group) {
 	g.fail(nil)
 	if g.err != nil {
 		w.server.note(g.err)
+		g.refuse(faultOf(g.err))
+		return
 	}
 	for i, item := range g.items {
-		if g.err != nil {
-			item.Fault = faultOf(g.err)
-			continue
-		}
 		err := w.server.safely(func() (err error) {
 			item.Answer, err = g.finish[i]()
 			return err

@@ -93,7 +93,7 @@ func (l listener) Accept() (net.Conn, error) {
 // idleGrace is how much longer than grpc we wait before we close an idle connection:
 // grpc says good-bye first, and does not see that calls are over whose answers are
 // never fetched.
-const idleGrace = 30 * time.Second
+var idleGrace = 30 * time.Second
 
 // conn is a connection, and what is known about it.
 type conn struct {

@@ -62,7 +62,8 @@ func newMetrics(o Options, q *queue, requests, connections func() int) (*metrics
 		displaced:          f.counter("axon_queue_full_total", "Requests for which the queue had no place, or none any more."),
 	}
 	f.live("axon_queue_requests", "Requests that wait for room in the model.", q.length)
-	f.live("axon_model_tokens", "Tokens for which there is no room for others in the model now.", q.busy)
+	f.live("axon_model_tokens", "Tokens for which there is no room for others in the model now.", func() int { return q.taken().tokens })
+	f.live("axon_answers_bytes", "Bytes of answers that are in the making or on their way.", func() int { return int(q.taken().bytes) })
 	f.live("axon_requests", "Requests between their check and their end.", requests)
 	f.live("axon_connections", "Connections that are open.", connections)
 	f.add(collectors.NewGoCollector())

@@ -24,15 +24,14 @@ type Options struct {
 	Policy  Policy         // nil: all are equal, and may ask everything
 	Limits  synapse.Limits // of each synapse; zero fields: the defaults below
 
-	// What is at work at once.
-	Tokens   int // in the model, each text counting as at least 64; default 8192
-	Queue    int // requests that wait for the model; default 256; those with the least stake give way
-	Requests int // from header to answer; default 512; more get RESOURCE_EXHAUSTED
-	Checks   int // signatures of connections that have proven nobody yet; default 2
+	// What is here at once.
+	Tokens   int   // in the model, each text counting as at least 64; default 8192
+	Queue    int   // requests that wait for the model; default 256; those with the least stake give way
+	Requests int   // from header to answer; default 512; more get RESOURCE_EXHAUSTED
+	Answers  int64 // bytes of answers from their beginning until they are sent, those of one request included; default 2 GiB
+	Checks   int   // signatures of connections that have proven nobody yet; default 2
 
-	// What one request may be.
-	Message  int // bytes; default 4 MiB
-	Synapses int // questions in a message; default 16
+	Message int // bytes of a request; default 4 MiB
 
 	// Connections.
 	Connections int // in all; default 1024
@@ -112,7 +111,7 @@ func (o Options) numbers() []named[int64] {
 	l := o.Limits
 	return []named[int64]{
 		{"Tokens", int64(o.Tokens)}, {"Queue", int64(o.Queue)}, {"Requests", int64(o.Requests)}, {"Checks", int64(o.Checks)},
-		{"Message", int64(o.Message)}, {"Synapses", int64(o.Synapses)},
+		{"Message", int64(o.Message)}, {"Answers", o.Answers},
 		{"Connections", int64(o.Connections)}, {"PerHost", int64(o.PerHost)}, {"Streams", int64(o.Streams)},
 		{"Hotkeys", int64(o.Hotkeys)},
 		{"Limits.Texts", int64(l.Texts)}, {"Limits.Length", int64(l.Length)}, {"Limits.TopK", int64(l.TopK)},
@@ -134,7 +133,7 @@ func (o Options) withDefaults() Options {
 	o.Requests = cmp.Or(o.Requests, 512)
 	o.Checks = cmp.Or(o.Checks, 2)
 	o.Message = cmp.Or(o.Message, defaultMessage)
-	o.Synapses = cmp.Or(o.Synapses, 16)
+	o.Answers = cmp.Or(o.Answers, 2<<30)
 	o.Connections = cmp.Or(o.Connections, 1024)
 	o.PerHost = cmp.Or(o.PerHost, 128)
 	o.Streams = cmp.Or(o.Streams, 64)

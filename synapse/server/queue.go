@@ -17,16 +17,26 @@ import (
 // priority gets in between them. Of the requests of which nothing has started, only so
 // many may wait; the last in line gives way to whoever has more priority.
 type queue struct {
-	capacity int // tokens at once
+	capacity load
 	limit    int // requests that wait
 
 	mu       sync.Mutex
-	free     int
+	free     load
 	arrivals uint64
 	waiting  line
 }
 
-func newQueue(capacity, limit int) *queue {
+// load is what there is only so much of.
+type load struct {
+	tokens int   // in the model
+	bytes  int64 // of answers, from their beginning until they are sent
+}
+
+func (l load) fits(free load) bool { return l.tokens <= free.tokens && l.bytes <= free.bytes }
+func (l load) plus(m load) load    { return load{l.tokens + m.tokens, l.bytes + m.bytes} }
+func (l load) minus(m load) load   { return load{l.tokens - m.tokens, l.bytes - m.bytes} }
+
+func newQueue(capacity load, limit int) *queue {
 	return &queue{capacity: capacity, limit: limit, free: capacity}
 }
 
@@ -37,7 +47,7 @@ type place struct {
 
 	// Guarded by the queue's mu.
 	started bool // a text of it was let in
-	cost    int  // of the text that waits
+	cost    load // of the text that waits
 	index   int  // in the line
 	turn    chan error
 }
@@ -58,9 +68,9 @@ func (q *queue) place(priority float64) *place {
 }
 
 // enter waits until there is room for the request's next text, and takes it. Whoever
-// entered calls leave with the same cost. It returns the context's error, or errFull.
-// One text of a request waits at a time.
-func (q *queue) enter(ctx context.Context, p *place, cost int) error {
+// entered gives back with leave what the text cost. It returns the context's error, or
+// errFull. One text of a request waits at a time.
+func (q *queue) enter(ctx context.Context, p *place, cost load) error {
 	turn, err := q.queueUp(p, cost)
 	if turn == nil || err != nil {
 		return err
@@ -75,10 +85,10 @@ func (q *queue) enter(ctx context.Context, p *place, cost int) error {
 }
 
 // leave gives the room back.
-func (q *queue) leave(cost int) {
+func (q *queue) leave(cost load) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.free += q.roomFor(cost)
+	q.free = q.free.plus(q.within(cost))
 	q.admit()
 }
 
@@ -89,23 +99,25 @@ func (q *queue) length() int {
 	return len(q.waiting)
 }
 
-// busy is how many tokens are at work.
-func (q *queue) busy() int {
+// taken is what there is no room for any more.
+func (q *queue) taken() load {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.capacity - q.free
+	return q.capacity.minus(q.free)
 }
 
-// roomFor lets a text that is longer than all the room have all of it.
-func (q *queue) roomFor(cost int) int { return min(cost, q.capacity) }
+// within lets a text that is longer than all the room have all of it.
+func (q *queue) within(cost load) load {
+	return load{min(cost.tokens, q.capacity.tokens), min(cost.bytes, q.capacity.bytes)}
+}
 
 // queueUp lets the text in at once, which gives no channel, or puts it in line.
-func (q *queue) queueUp(p *place, cost int) (chan error, error) {
+func (q *queue) queueUp(p *place, cost load) (chan error, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p.cost, p.turn = q.roomFor(cost), make(chan error, 1)
-	if p.cost <= q.free && (len(q.waiting) == 0 || p.before(q.waiting[0])) {
-		q.free -= p.cost
+	p.cost, p.turn = q.within(cost), make(chan error, 1)
+	if p.cost.fits(q.free) && (len(q.waiting) == 0 || p.before(q.waiting[0])) {
+		q.free = q.free.minus(p.cost)
 		p.started = true
 		return nil, nil
 	}
@@ -143,9 +155,9 @@ func (q *queue) makeRoom(p *place) error {
 
 // admit lets in whoever is first while there is room.
 func (q *queue) admit() {
-	for len(q.waiting) > 0 && q.waiting[0].cost <= q.free {
+	for len(q.waiting) > 0 && q.waiting[0].cost.fits(q.free) {
 		p := heap.Pop(&q.waiting).(*place) //nolint:errcheck // it holds nothing else
-		q.free -= p.cost
+		q.free = q.free.minus(p.cost)
 		p.started = true
 		p.turn <- nil
 	}
@@ -158,7 +170,7 @@ func (q *queue) giveUp(p *place) {
 	select {
 	case err := <-p.turn:
 		if err == nil {
-			q.free += p.cost
+			q.free = q.free.plus(p.cost)
 		}
 	default:
 		heap.Remove(&q.waiting, p.index)

@@ -62,7 +62,7 @@ func New(o Options) (*Server, error) {
 		health:   health.NewServer(),
 		checks:   make(chan struct{}, o.Checks),
 		requests: make(chan struct{}, o.Requests),
-		queue:    newQueue(o.Tokens, o.Queue),
+		queue:    newQueue(load{o.Tokens, o.Answers}, o.Queue),
 		log:      newRequestLog(o.Logger),
 		stopped:  make(chan struct{}),
 	}
