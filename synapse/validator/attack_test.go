@@ -30,7 +30,7 @@ func source() []synapse.Phrase {
 // what it does not name.
 func honest() synapse.Phrases {
 	p := synapse.Phrases{List: source()}
-	p.Floor = float32(0.1 / float64(leastVocabulary-len(p.List)))
+	p.Floor = float32(0.1 / float64(synapse.StandardVocabulary-len(p.List)))
 	return p
 }
 
@@ -100,7 +100,7 @@ func TestFirstTokensAreNotQuiteADistribution(t *testing.T) {
 	p := honest()
 	r := NewPhraseRule([]synapse.Phrases{p})
 	sum := 0.0
-	for token := range int32(leastVocabulary) {
+	for token := range int32(synapse.StandardVocabulary) {
 		l, err := r.Losses(p, []int32{token})
 		require.NoError(t, err)
 		sum += math.Exp(-l.First)

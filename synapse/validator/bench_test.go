@@ -55,7 +55,7 @@ func BenchmarkMeasureCausalLM(b *testing.B) {
 	rows, batch, following := benchRows(rand.New(rand.NewPCG(1, 0)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := MeasureCausalLM(rows, batch, following, synapse.NetworkVocabulary); err != nil {
+		if _, err := MeasureCausalLM(matrix{rows, benchLength}, batch, following, synapse.NetworkVocabulary); err != nil {
 			b.Fatal(err)
 		}
 	}

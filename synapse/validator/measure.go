@@ -78,30 +78,40 @@ func (r PhraseRule) firstTokens(answer []synapse.Phrases) [][]kernels.Entry {
 	return tokens
 }
 
-// MeasureCausalLM measures an answer to TextCausalLM: a distribution of what
-// follows each token of the batch, text after text, entries by ascending index,
-// over a vocabulary, against the tokens themselves and the first held-out token
-// of each text. Logarithms need not be normalised: a loss is
+// Rows are distributions of what follows each position of each text, entries by
+// ascending index; [synapse.Distributions] are.
+type Rows interface {
+	At(text, pos int) (kernels.Sparse, error)
+}
+
+// MeasureCausalLM measures an answer to TextCausalLM, row by row, against the
+// tokens of the batch and the first held-out token of each text. The vocabulary
+// is that of the rows, [synapse.NetworkVocabulary] on the network. Logarithms need not be
+// normalised: a loss is
 //
 //	ln(Σ exp(entries) + exp(rest)) − (the token's entry, or rest − ln(vocabulary − entries))
 //
 // which is the cross-entropy of the row that a receiver of release 3.7.0 fills
 // in, without the row. The sum has a relative error of 1e-6. Losses may be infinite
-// or NaN where logarithms are. Errors are ErrAnswer and ErrTarget.
-func MeasureCausalLM(rows []kernels.Sparse, b synapse.Batch, next []int32, vocabulary int) (*Answer, error) {
-	if b.Length < 1 || b.Texts < 1 || len(rows) != b.Texts*b.Length || len(next) != b.Texts {
-		return nil, fmt.Errorf("%w: %d rows for %d texts of %d tokens, and %d that follow",
-			ErrAnswer, len(rows), b.Texts, b.Length, len(next))
+// or NaN where logarithms are. Errors are ErrAnswer, ErrTarget, and those of the rows.
+func MeasureCausalLM(rows Rows, b synapse.Batch, next []int32, vocabulary int) (*Answer, error) {
+	if b.Length < 1 || b.Texts < 1 || len(next) != b.Texts || len(b.Tokens) != b.Texts*b.Length {
+		return nil, fmt.Errorf("%w: %d texts of %d tokens, %d tokens in all, and %d that follow",
+			ErrAnswer, b.Texts, b.Length, len(b.Tokens), len(next))
 	}
 	a := &Answer{Losses: make([]float64, 0, b.Texts*(b.Length-1)), First: make([]float64, 0, b.Texts)}
-	var s []float32
-	for i, row := range rows {
+	var scratch []float32
+	for i := range b.Texts * b.Length {
 		text, pos := i/b.Length, i%b.Length
 		losses, target := &a.First, next[text]
 		if pos+1 < b.Length {
-			losses, target = &a.Losses, b.Text(text)[pos+1]
+			losses, target = &a.Losses, b.Tokens[i+1]
 		}
-		loss, err := sparseLoss(row, target, vocabulary, &s)
+		row, err := rows.At(text, pos)
+		if err != nil {
+			return nil, fmt.Errorf("text %d, position %d: %w", text, pos, err)
+		}
+		loss, err := sparseLoss(row, target, vocabulary, &scratch)
 		if err != nil {
 			return nil, fmt.Errorf("text %d, position %d: %w", text, pos, err)
 		}

@@ -8,8 +8,6 @@ import (
 )
 
 const (
-	// leastVocabulary is how many tokens a server is taken to have at least: GPT-2's.
-	leastVocabulary = 50257
 	// padding is the token that stands where a phrase has none.
 	padding = -100
 	// leastProb is added to probabilities before their logarithm is taken, so that
@@ -29,7 +27,7 @@ type PhraseRule struct {
 
 // NewPhraseRule is the rule for a batch of answers.
 func NewPhraseRule(batch []synapse.Phrases) PhraseRule {
-	r := PhraseRule{Vocabulary: leastVocabulary}
+	r := PhraseRule{Vocabulary: synapse.StandardVocabulary}
 	for _, p := range batch {
 		for _, phrase := range p.List {
 			r.Longest = max(r.Longest, len(phrase.Tokens))

@@ -21,7 +21,7 @@ func random(t *testing.T) *rand.Rand {
 
 // randomPhrases are k phrases of up to three of some few tokens.
 func randomPhrases(r *rand.Rand, k int) synapse.Phrases {
-	p := synapse.Phrases{List: make([]synapse.Phrase, k), Floor: float32(1e-3 * r.Float64() / leastVocabulary)}
+	p := synapse.Phrases{List: make([]synapse.Phrase, k), Floor: float32(1e-3 * r.Float64() / synapse.StandardVocabulary)}
 	sum := 0.0
 	weights := make([]float64, k)
 	for i := range weights {
@@ -98,6 +98,14 @@ func randomRows(r *rand.Rand, n, vocabulary, k int) []kernels.Sparse {
 	return rows
 }
 
+// matrix holds rows, text after text.
+type matrix struct {
+	rows   []kernels.Sparse
+	length int
+}
+
+func (m matrix) At(text, pos int) (kernels.Sparse, error) { return m.rows[text*m.length+pos], nil }
+
 func TestPerfectPredictionLosesLeast(t *testing.T) {
 	r := random(t)
 	for range 200 {
@@ -126,7 +134,7 @@ func TestPerfectServerHasTheHighestScore(t *testing.T) {
 	}
 	replies := []Reply{}
 	for uid, rows := range [][]kernels.Sparse{perfect, randomRows(r, texts*length, vocabulary, 20), randomRows(r, texts*length, vocabulary, 100)} {
-		a, err := MeasureCausalLM(rows, b, following, vocabulary)
+		a, err := MeasureCausalLM(matrix{rows, length}, b, following, vocabulary)
 		require.NoError(t, err)
 		replies = append(replies, Reply{UID: uid, Answer: a})
 	}
@@ -222,7 +230,7 @@ func TestSparseLossIsTheDenseOne(t *testing.T) {
 	b.Tokens[1] = rows[0].Entries[3].Index // one that is named for sure
 	rows[7].Rest += 2                      // and sums that are not 1
 	rows[8].Entries[5].Value += 3
-	a, err := MeasureCausalLM(rows, b, following, vocabulary)
+	a, err := MeasureCausalLM(matrix{rows, length}, b, following, vocabulary)
 	require.NoError(t, err)
 	require.Len(t, a.Losses, texts*(length-1))
 	require.Len(t, a.First, texts)
@@ -250,7 +258,7 @@ func TestSynergyIsThatOfTheMeanDistribution(t *testing.T) {
 		rows := [2][]kernels.Sparse{randomRows(r, texts*length, vocabulary, 30), randomRows(r, texts*length, vocabulary, 30)}
 		replies := make([]Reply, 2)
 		for i := range replies {
-			a, err := MeasureCausalLM(rows[i], b, following, vocabulary)
+			a, err := MeasureCausalLM(matrix{rows[i], length}, b, following, vocabulary)
 			require.NoError(t, err)
 			replies[i] = Reply{UID: 4 + i, Answer: a}
 		}
@@ -341,21 +349,49 @@ func TestRoundRefusesWhatIsNone(t *testing.T) {
 	require.Empty(t, stats)
 }
 
+// unreadable rows are numbers of a server that are no probabilities.
+type unreadable struct{}
+
+func (unreadable) At(int, int) (kernels.Sparse, error) { return kernels.Sparse{}, synapse.ErrDecode }
+
 func TestMeasureCausalLMRefusesWhatDoesNotFit(t *testing.T) {
 	b := synapse.Batch{Texts: 1, Length: 2, Tokens: []int32{1, 2}}
 	row := kernels.Sparse{Entries: []kernels.Entry{{Index: 2, Value: 0}}, Rest: -1}
-	for name, try := range map[string]func() (*Answer, error){
-		"rows":   func() (*Answer, error) { return MeasureCausalLM([]kernels.Sparse{row}, b, []int32{3}, 10) },
-		"texts":  func() (*Answer, error) { return MeasureCausalLM([]kernels.Sparse{row, row}, b, nil, 10) },
-		"no row": func() (*Answer, error) { return MeasureCausalLM(nil, synapse.Batch{}, nil, 10) },
+	rows := matrix{[]kernels.Sparse{row, row}, 2}
+	for name, bad := range map[string]synapse.Batch{
+		"no texts": {Length: 2},
+		"empty":    {Texts: 1},
+		"tokens":   {Texts: 1, Length: 2, Tokens: []int32{1}},
 	} {
-		_, err := try()
+		_, err := MeasureCausalLM(rows, bad, []int32{3}, 10)
 		require.ErrorIs(t, err, ErrAnswer, name)
 	}
+	_, err := MeasureCausalLM(rows, b, nil, 10)
+	require.ErrorIs(t, err, ErrAnswer)
+	_, err = MeasureCausalLM(unreadable{}, b, []int32{3}, 10)
+	require.ErrorIs(t, err, synapse.ErrDecode)
 	for _, target := range []int32{-1, 10} {
-		_, err := MeasureCausalLM([]kernels.Sparse{row, row}, b, []int32{target}, 10)
+		_, err := MeasureCausalLM(rows, b, []int32{target}, 10)
 		require.ErrorIs(t, err, ErrTarget)
 	}
+}
+
+// What a client decodes is measured as it is.
+func TestDistributionsOfTheSynapseAreRows(t *testing.T) {
+	q, b := &synapse.TextCausalLM{TopK: 2}, synapse.Batch{Texts: 1, Length: 2, Tokens: []int32{5, 6}}
+	needs, finish := q.Answer(b)
+	for pos := range b.Length {
+		require.NoError(t, needs[0].Row(pos, kernels.Sparse{Entries: []kernels.Entry{
+			{Index: 6, Value: float32(math.Log(0.5))}, {Index: 9, Value: float32(math.Log(0.25))}}}))
+	}
+	sent, err := finish()
+	require.NoError(t, err)
+	answer, err := q.Decode(b, sent)
+	require.NoError(t, err)
+	a, err := MeasureCausalLM(answer.(*synapse.Distributions), b, []int32{7}, synapse.NetworkVocabulary)
+	require.NoError(t, err)
+	require.InDelta(t, math.Log(2), a.Losses[0], 1e-5)
+	require.InDelta(t, math.Log(4*(synapse.NetworkVocabulary-2)), a.First[0], 1e-5)
 }
 
 func TestRulesSayAllThatIsWrong(t *testing.T) {
