@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -44,6 +45,7 @@ type call struct {
 	proven   bool
 	request  *synapse.Request
 	reply    *wire.TensorMessage
+	answered time.Duration // from its beginning to its answer, not yet sent
 	held     load          // of the queue's room, until the call ends
 	received int           // bytes
 	sent     int           // bytes
@@ -85,8 +87,8 @@ func (s *Server) take(stream grpc.ServerStream, c *call) (err error) {
 	defer func() { s.queue.leave(c.held) }()
 	c.received = proto.Size(message)
 	s.reply(stream.Context(), c, message)
-	c.sent = proto.Size(c.reply)
-	return s.send(stream, c.reply)
+	c.answered = time.Since(c.began)
+	return s.send(stream, c)
 }
 
 // welcome checks who calls, within the time that a request may take to arrive.
@@ -126,16 +128,31 @@ func (s *Server) reply(ctx context.Context, c *call, message *wire.TensorMessage
 	c.reply = c.request.Reply(s.options.Hotkey.Address())
 }
 
-// send writes the answer. A peer that does not take it loses its connection: grpc would
-// keep what it holds of the answer for as long as the connection lasts.
-func (s *Server) send(stream grpc.ServerStream, reply *wire.TensorMessage) error {
-	c := connOf(stream.Context())
-	late := time.AfterFunc(s.options.Send, func() {
-		s.metrics.refuse("unread")
-		_ = c.Close()
-	})
+// send writes the answer, and returns when it has left. A peer that does not take it
+// loses its connection: nothing less makes grpc forget it. Answers are never compressed,
+// for which numbers are the wrong thing.
+func (s *Server) send(stream grpc.ServerStream, c *call) error {
+	ctx := stream.Context()
+	if err := grpc.SetSendCompressor(ctx, encoding.Identity); err != nil {
+		return err
+	}
+	out := newOutgoing(c.reply)
+	if err := stream.SendMsg(out); err != nil {
+		return err
+	}
+	c.sent = out.bytes
+	late := time.NewTimer(s.options.Send)
 	defer late.Stop()
-	return stream.SendMsg(reply)
+	select {
+	case <-out.gone:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	case <-late.C:
+		s.metrics.refuse("unread")
+		_ = connOf(ctx).Close() // nobody is there to be told
+		return status.Errorf(codes.DeadlineExceeded, "the answer was not fetched within %v", s.options.Send)
+	}
 }
 
 // recovered counts and logs a panic, with where it came from.

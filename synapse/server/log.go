@@ -31,11 +31,10 @@ func (s *Server) newCall(ctx context.Context, m *method) *call {
 
 // conclude counts a call that has ended, and writes its line.
 func (s *Server) conclude(c *call) {
-	took := time.Since(c.began)
 	if c.err == nil {
-		c.method.metrics.conclude(c, took.Seconds())
+		c.method.metrics.conclude(c)
 	}
-	s.log.write(c, took)
+	s.log.write(c, time.Since(c.began))
 }
 
 // requestLog writes one line for each request.

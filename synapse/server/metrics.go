@@ -97,9 +97,9 @@ func (m *metrics) answered(tokens int, took time.Duration) {
 func (m *metrics) refuse(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 
 // conclude counts a call that was answered.
-func (m *methodMetrics) conclude(c *call, latency float64) {
+func (m *methodMetrics) conclude(c *call) {
 	m.total.Inc()
-	m.latency.Observe(latency)
+	m.latency.Observe(c.answered.Seconds())
 	hotkey := m.names.of(c.caller.Hotkey.Address())
 	m.hotkeys.WithLabelValues(hotkey).Inc()
 	m.bytes.WithLabelValues(hotkey).Add(float64(c.received))

@@ -85,6 +85,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	o := s.options
 	options := []grpc.ServerOption{
 		grpc.InTapHandle(s.tap),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.Message),
 		grpc.MaxConcurrentStreams(uint32(o.Streams)), //nolint:gosec // checked to be positive, and small
 		grpc.MaxHeaderListSize(headerLimit),
