@@ -1,0 +1,190 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"axon/synapse"
+	"axon/synapse/auth"
+	"axon/synapse/client"
+	"axon/synapse/metagraph"
+	"axon/synapse/wire"
+)
+
+// localEndpoint is where axon serve listens.
+const localEndpoint = "127.0.0.1:8091"
+
+func queryServerFlags() []cli.Flag {
+	return inCategory("Servers:",
+		&cli.StringSliceFlag{Name: "endpoint", Aliases: []string{"e"}, Usage: "`HOST:PORT` of a server, repeatable; without it " + localEndpoint, EnvVars: []string{"AXON_ENDPOINT"}},
+		&cli.StringSliceFlag{Name: "server-hotkey", Usage: "`ADDRESS` of the server's hotkey: one for all servers, or one for each --endpoint; without it your own, as of a server that you started", EnvVars: []string{"AXON_SERVER_HOTKEY"}},
+		&cli.StringFlag{Name: "metagraph", Usage: "CSV `FILE` with uid,hotkey,coldkey,ip,port,stake: ask those who are in it", TakesFile: true},
+		&cli.StringFlag{Name: "uid", Usage: "ask only these of the metagraph, as in 3,5-9"},
+		&cli.DurationFlag{Name: "timeout", Usage: "how long a server may take; 0: as long as the network gives it for the task"},
+		&cli.IntFlag{Name: "concurrency", Usage: "servers to ask at once", Value: 64},
+		&cli.BoolFlag{Name: "tls", Usage: "speak TLS with the servers, whose certificates this machine must trust; the network has none"},
+		&cli.StringFlag{Name: "tls-ca", Usage: "`FILE` of certificates in PEM to trust instead; it implies --tls", TakesFile: true},
+	)
+}
+
+// queryTarget is whom to ask, and how.
+type queryTarget struct {
+	endpoints []client.Endpoint
+	options   client.Options
+	guessed   bool // the servers' hotkeys
+}
+
+func queryServers(c *cli.Context) (*queryTarget, error) {
+	if c.Duration("timeout") < 0 || c.Int("concurrency") < 1 {
+		return nil, usageError("--timeout must not be negative, and --concurrency at least 1")
+	}
+	key, path, err := readHotkey(c)
+	if err != nil {
+		return nil, err
+	}
+	if !key.CanSign() {
+		return nil, fmt.Errorf("%s holds only the public half of a hotkey, which cannot sign requests; name another with --hotkey", path)
+	}
+	to := &queryTarget{options: client.Options{Key: key, Timeout: c.Duration("timeout"), Concurrency: c.Int("concurrency"), Backoff: -1}}
+	if to.options.TLS, err = queryTLS(c); err != nil {
+		return nil, err
+	}
+	if c.String("metagraph") != "" {
+		to.endpoints, err = metagraphEndpoints(c)
+	} else {
+		to.guessed = len(c.StringSlice("server-hotkey")) == 0
+		to.endpoints, err = namedEndpoints(c, key.Public())
+	}
+	return to, err
+}
+
+// hint says what may help where servers' hotkeys were guessed.
+func (t *queryTarget) hint(f *synapse.Fault) string {
+	if t.guessed && f.Code == wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED {
+		return "; if the server's hotkey is not yours, name it with --server-hotkey"
+	}
+	return ""
+}
+
+// namedEndpoints are those of --endpoint.
+func namedEndpoints(c *cli.Context, own auth.PublicKey) ([]client.Endpoint, error) {
+	if c.String("uid") != "" {
+		return nil, usageError("--uid names neurons of a metagraph; name its file with --metagraph")
+	}
+	addresses := c.StringSlice("endpoint")
+	if len(addresses) == 0 {
+		addresses = []string{localEndpoint}
+	}
+	hotkeys := []auth.PublicKey{own}
+	if named := c.StringSlice("server-hotkey"); len(named) > 0 {
+		hotkeys = hotkeys[:0]
+		for _, text := range named {
+			hotkey, err := auth.ParsePublicKey(text)
+			if err != nil {
+				return nil, usageError("--server-hotkey: %w", err)
+			}
+			hotkeys = append(hotkeys, hotkey)
+		}
+	}
+	if len(hotkeys) != 1 && len(hotkeys) != len(addresses) {
+		return nil, usageError("%d times --server-hotkey and %d servers: give one for all, or one for each", len(hotkeys), len(addresses))
+	}
+	endpoints := make([]client.Endpoint, len(addresses))
+	for i, address := range addresses {
+		endpoints[i] = client.Endpoint{UID: noUID, Address: address, Hotkey: hotkeys[min(i, len(hotkeys)-1)]}
+		if err := endpoints[i].Validate(); err != nil {
+			return nil, usageError("--endpoint: %w", err)
+		}
+	}
+	return endpoints, nil
+}
+
+// noUID stands for that of a server that no metagraph has told of.
+const noUID = -1
+
+// metagraphEndpoints are those of --metagraph and --uid.
+func metagraphEndpoints(c *cli.Context) ([]client.Endpoint, error) {
+	if len(c.StringSlice("endpoint"))+len(c.StringSlice("server-hotkey")) > 0 {
+		return nil, usageError("--metagraph says where servers are and which hotkeys they have: leave out --endpoint and --server-hotkey")
+	}
+	file, err := metagraph.Open(c.String("metagraph"))
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := parseUIDs(c.String("uid"))
+	if err != nil {
+		return nil, err
+	}
+	var endpoints []client.Endpoint
+	for _, n := range file.Neurons() {
+		i := slices.IndexFunc(wanted, func(r uidRange) bool { return r.first <= n.UID && n.UID <= r.last })
+		if n.Address() == "" || (i < 0 && len(wanted) > 0) {
+			continue
+		}
+		endpoints = append(endpoints, client.Endpoint{UID: n.UID, Address: n.Address(), Hotkey: n.Hotkey})
+	}
+	for _, r := range wanted {
+		if !slices.ContainsFunc(endpoints, func(e client.Endpoint) bool { return r.first <= e.UID && e.UID <= r.last }) {
+			return nil, fmt.Errorf("%s has no server of uid %v", c.String("metagraph"), r)
+		}
+	}
+	if len(endpoints) == 0 {
+		return nil, fmt.Errorf("%s names no server", c.String("metagraph"))
+	}
+	return endpoints, nil
+}
+
+// uidRange is some uids, first and last included.
+type uidRange struct{ first, last int }
+
+func (r uidRange) String() string {
+	if r.first == r.last {
+		return strconv.Itoa(r.first)
+	}
+	return fmt.Sprintf("%d-%d", r.first, r.last)
+}
+
+// parseUIDs reads a list as in 3,5-9.
+func parseUIDs(list string) ([]uidRange, error) {
+	var ranges []uidRange
+	for _, part := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err := strconv.ParseUint(first, 10, 16)
+		to, err2 := strconv.ParseUint(last, 10, 16)
+		if err != nil || err2 != nil || from > to {
+			return nil, usageError("--uid %q: must be numbers of 0 to 65535, and ranges of them, as in 3,5-9", list)
+		}
+		ranges = append(ranges, uidRange{int(from), int(to)})
+	}
+	return ranges, nil
+}
+
+// queryTLS is nil where plain text is spoken.
+func queryTLS(c *cli.Context) (*tls.Config, error) {
+	path := c.String("tls-ca")
+	if path == "" {
+		if c.Bool("tls") {
+			return &tls.Config{MinVersion: tls.VersionTLS12}, nil
+		}
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--tls-ca: %s holds no certificate in PEM", path)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, nil
+}
