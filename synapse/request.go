@@ -6,7 +6,7 @@ import (
 
 // maxSynapses is how many synapses a message may have. The reference has no
 // limit; without one a message of two bytes a synapse gets a long answer.
-const maxSynapses = 64
+const maxSynapses = 16
 
 // hotkeyLength is the number of characters of a sender's address.
 const hotkeyLength = 48

@@ -124,10 +124,10 @@ type Generation struct {
 }
 
 // DefaultLimits are what a server of moderate size may take upon itself: the
-// reference's default settings fit, and an answer is 256 MiB at most.
+// reference's default settings fit, and an answer is 64 MiB at most.
 func DefaultLimits() Limits {
 	return Limits{
-		Texts: 64, Length: 2048, TopK: 4096, Answer: 64 << 20,
+		Texts: 64, Length: 2048, TopK: 4096, Answer: 16 << 20,
 		Generate: 2048, Beams: 16, MaxTime: generateTime,
 	}
 }
