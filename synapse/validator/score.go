@@ -11,7 +11,7 @@ import (
 // Rules say what losses are worth. The zero value is the reference's, but for
 // synergy and penalty, which it has from the chain.
 type Rules struct {
-	Power        float64 // of effective parameters in a base score, above 0; 0 means 0.5
+	Power        float64 // of effective parameters in a base score, 0 to 10; 0 means 0.5
 	SynergyPower float64 // the same for what pairs do better; 0 means 0.6
 	// Synergy adds to a score the server's share in what pairs do better. It
 	// takes n²/2 steps for n servers and each prediction.
@@ -27,15 +27,15 @@ type Rules struct {
 // Validate lists all faults: ErrRules.
 func (r Rules) Validate() error {
 	var faults []error
-	check := func(ok bool, name string, value float64) {
-		if !ok {
-			faults = append(faults, fmt.Errorf("%w: %s is %v", ErrRules, name, value))
+	check := func(name string, value, most float64) {
+		if !(value >= 0 && value <= most) {
+			faults = append(faults, fmt.Errorf("%w: %s is %v, want 0 to %v", ErrRules, name, value, most))
 		}
 	}
-	check(r.Power >= 0 && !math.IsInf(r.Power, 0), "the power", r.Power)
-	check(r.SynergyPower >= 0 && !math.IsInf(r.SynergyPower, 0), "the power of synergy", r.SynergyPower)
-	check(r.Penalty >= 0 && !math.IsInf(r.Penalty, 0), "the penalty", r.Penalty)
-	check(r.Alpha >= 0 && r.Alpha <= 1, "alpha", r.Alpha)
+	check("the power", r.Power, 10)
+	check("the power of synergy", r.SynergyPower, 10)
+	check("the penalty", r.Penalty, math.MaxFloat64)
+	check("alpha", r.Alpha, 1)
 	return errors.Join(faults...)
 }
 
