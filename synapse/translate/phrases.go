@@ -5,7 +5,9 @@ import "unicode/utf8"
 // Phrase is a token of the server spelt in standard tokens. Its bytes are those of
 // the token, also where they are a part of a character: such tokens are spelt in
 // the longest standard tokens that fit. The token that ends the server's texts is
-// the one that ends standard texts; other control tokens are spelt by their names.
+// the one that ends standard texts; other control tokens are spelt by their names,
+// and one that stands for nothing as U+FFFD, since the reference's client cannot
+// read a phrase without tokens.
 // A token outside the vocabulary has no phrase, and none has one where
 // [Pair.Warm] fails. The slice is shared and must not be changed.
 func (p *Pair) Phrase(token int32) []int32 {
@@ -31,7 +33,10 @@ func (p *Pair) spellExactly() (sequences, error) {
 				return tokens, nil
 			}
 		}
-		return p.standard.Tokenize(validUTF8(piece))
+		if tokens, err := p.standard.Tokenize(validUTF8(piece)); err != nil || len(tokens) > 0 {
+			return tokens, err
+		}
+		return p.standard.Tokenize(replacement)
 	})
 }
 

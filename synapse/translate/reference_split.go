@@ -33,21 +33,26 @@ func (e extent) of(text []rune) string {
 	return ""
 }
 
-// maxParts bounds how many tables stay in memory, since texts choose them. Each
-// has as many entries as the server's vocabulary tokens that reach into the part.
-const maxParts = 64
+const (
+	// maxParts bounds how many tables stay in memory, since texts choose them. Each
+	// takes up to 8 bytes for each of the server's tokens.
+	maxParts = 64
+	// maxRemembered bounds the texts whose first token is remembered.
+	maxRemembered = 1 << 18
+)
 
 // parts are tables of what a part of every token of the server begins with: the
-// first token of the server's that the part is tokenised to.
+// first of the tokens that the server's tokenizer makes of the part.
 type parts struct {
 	server *reader
 	mu     sync.Mutex
 	tables map[extent]step
 	order  []extent // the oldest first
+	first  map[string]int32
 }
 
 func newParts(server *reader) *parts {
-	return &parts{server: server, tables: make(map[extent]step)}
+	return &parts{server: server, tables: map[extent]step{}, first: map[string]int32{}}
 }
 
 func (p *parts) table(e extent) (step, error) {
@@ -70,28 +75,50 @@ func (p *parts) table(e extent) (step, error) {
 }
 
 func (p *parts) make(e extent) (t step, err error) {
-	first := map[string]int32{} // many tokens have a part in common
-	for token := range int32(p.server.Size()) {
-		part := e.of([]rune(p.server.decode(token)))
-		to, known := first[part]
-		if !known {
-			if to, err = p.first(part); err != nil {
-				return step{}, err
-			}
-			first[part] = to
-		}
-		if to >= 0 {
-			t.from, t.to = append(t.from, token), append(t.to, to)
+	texts := make([]string, p.server.Size())
+	for token := range texts {
+		texts[token] = e.of([]rune(p.server.decode(int32(token))))
+	}
+	first, err := p.firstTokens(texts)
+	if err != nil {
+		return step{}, err
+	}
+	for token, text := range texts {
+		if to := first[text]; to >= 0 {
+			t.from, t.to = append(t.from, int32(token)), append(t.to, to)
 		}
 	}
 	return t, nil
 }
 
-// first is the first token of a text, -1 if it has none.
-func (p *parts) first(text string) (int32, error) {
-	tokens, err := p.server.encodePhrase(text)
-	if err != nil || len(tokens) == 0 {
-		return -1, err
+// firstTokens are the first tokens of texts, −1 where there is none. Tokens have
+// many parts in common, and parts that are tokens.
+func (p *parts) firstTokens(texts []string) (map[string]int32, error) {
+	first := make(map[string]int32)
+	var fresh []string
+	for _, text := range texts {
+		if _, ok := first[text]; ok {
+			continue
+		}
+		to, known := p.first[text]
+		if first[text] = to; !known {
+			fresh = append(fresh, text)
+		}
 	}
-	return tokens[0], nil
+	found := make([]int32, len(fresh))
+	err := parallel(len(fresh), func(i int) error {
+		tokens, err := p.server.encodePhrase(fresh[i])
+		found[i] = -1
+		if len(tokens) > 0 {
+			found[i] = tokens[0]
+		}
+		return err
+	})
+	for i, text := range fresh {
+		first[text] = found[i]
+		if err == nil && len(p.first) < maxRemembered {
+			p.first[text] = found[i]
+		}
+	}
+	return first, err
 }
