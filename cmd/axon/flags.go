@@ -85,6 +85,10 @@ func inCategory(name string, flags ...cli.Flag) []cli.Flag {
 			f.Category = name
 		case *cli.BoolFlag:
 			f.Category = name
+		case *cli.Int64Flag:
+			f.Category = name
+		case *cli.DurationFlag:
+			f.Category = name
 		default:
 			panic(fmt.Sprintf("flag of type %T", f))
 		}
