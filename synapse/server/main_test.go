@@ -14,6 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if folder := os.Getenv(childEnv); folder != "" {
+		serveUntilKilled(folder)
+	}
 	encoding.RegisterCodecV2(&countingCodec{CodecV2: encoding.GetCodecV2("proto")})
 	code := m.Run()
 	if left := leaked(); left != "" && code == 0 {
