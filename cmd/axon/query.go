@@ -21,7 +21,7 @@ func queryCommand() *cli.Command {
 			"are cut into tokens of the network's standard tokenizer, GPT-2's. Several texts travel in\n" +
 			"one request when they have equally many tokens, otherwise in one request each.\n\n" +
 			"   axon query next \"If the file does not exist,\"\n" +
-			"   axon query score --file text.txt --endpoint 203.0.113.7:8091 --server-hotkey 5F…\n" +
+			"   axon query score --file text.txt --endpoint 203.0.113.7:8091@5F…\n" +
 			"   axon query causallm --text \"Hello world\" --metagraph neurons.csv --uid 3,5-9 --format json\n\n" +
 			"The exit code is 0 when all have answered, and 1 when one or more have not; each of those\n" +
 			"has a line on standard error.",
@@ -129,7 +129,7 @@ func askAll(ctx context.Context, dendrite *client.Client, to *queryTarget, reque
 			}
 			if f := reply.Fault(); f != nil {
 				failed = true
-				out.tell(reply.Endpoint, codeName(f.Code)+": "+f.Message+to.hint(f))
+				out.tell(reply.Endpoint, codeName(f.Code)+": "+f.Message+to.hint(reply.Endpoint, f))
 			}
 			if err := out.write(r, reply); err != nil {
 				return err

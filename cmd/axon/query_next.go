@@ -12,8 +12,8 @@ import (
 var queryNext = &queryTask{
 	name:  "next",
 	usage: "ask which phrases come next, and how likely each is",
-	description: "A phrase is a token of the server's own, spelt in standard tokens. Below them stands the\n" +
-		"floor: the mean probability of each of the server's tokens that is not among them.",
+	description: "A phrase is a token of the server's own, spelt in standard tokens. The number below them is\n" +
+		"the floor: what each of the server's tokens has, on average, that is not among --top-k.",
 	flags: func() []cli.Flag {
 		return []cli.Flag{&cli.IntFlag{Name: "top-k", Usage: "phrases to ask for, at most as many as the server's model has tokens; the network asks for 4096", Value: 100}}
 	},
@@ -58,7 +58,7 @@ func (p *nextPart) table(t *queryTable) {
 	for _, phrase := range p.Phrases[:min(t.limit, len(p.Phrases))] {
 		t.row("  %.6f\t%q\t%s", phrase.Probability, phrase.Text, idList(phrase.Tokens))
 	}
-	t.row("  %.6f\teach other token of the server's, on average\t", p.Floor)
+	t.row("%.2g is the mean probability of each token of the server's that is not among the %d", p.Floor, len(p.Phrases))
 }
 
 // idList writes token ids as --tokens takes them.

@@ -52,10 +52,10 @@ func showScore(b queryBatch, a synapse.Answer, _ int) ([]queryPart, error) {
 }
 
 func (p *scorePart) table(t *queryTable) {
-	t.row("  POSITION\tTOKEN\tLOG-PROBABILITY\t")
-	t.row("  0\t%q\t-\t", spelling(p.Tokens[0]))
+	t.row("  POSITION\tTOKEN\tLOG-PROBABILITY")
+	t.row("  0\t%q\t-", spelling(p.Tokens[0]))
 	for i, v := range p.Logs {
-		t.row("  %d\t%q\t%.4f\t", i+1, spelling(p.Tokens[i+1]), v)
+		t.row("  %d\t%q\t%.4f", i+1, spelling(p.Tokens[i+1]), v)
 	}
 	t.row("%d tokens (%d bytes), %.4f nats in all", len(p.Logs), p.Bytes, p.Total)
 	t.row("cross-entropy %.4f nats/token, %.4f bits/byte, perplexity %.4f", p.Nats, p.Bits, p.Perplexity)

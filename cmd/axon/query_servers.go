@@ -23,8 +23,8 @@ const localEndpoint = "127.0.0.1:8091"
 
 func queryServerFlags() []cli.Flag {
 	return inCategory("Servers:",
-		&cli.StringSliceFlag{Name: "endpoint", Aliases: []string{"e"}, Usage: "`HOST:PORT` of a server, repeatable; without it " + localEndpoint, EnvVars: []string{"AXON_ENDPOINT"}},
-		&cli.StringSliceFlag{Name: "server-hotkey", Usage: "`ADDRESS` of the server's hotkey: one for all servers, or one for each --endpoint; without it your own, as of a server that you started", EnvVars: []string{"AXON_SERVER_HOTKEY"}},
+		&cli.StringSliceFlag{Name: "endpoint", Aliases: []string{"e"}, Usage: "`HOST:PORT` of a server, repeatable, and its hotkey where servers have different ones: HOST:PORT@ADDRESS; without it " + localEndpoint},
+		&cli.StringFlag{Name: "server-hotkey", Usage: "`ADDRESS` of the servers' hotkey; without it your own, as of a server that you started"},
 		&cli.StringFlag{Name: "metagraph", Usage: "CSV `FILE` with uid,hotkey,coldkey,ip,port,stake: ask those who are in it", TakesFile: true},
 		&cli.StringFlag{Name: "uid", Usage: "ask only these of the metagraph, as in 3,5-9"},
 		&cli.DurationFlag{Name: "timeout", Usage: "how long a server may take; 0: as long as the network gives it for the task"},
@@ -38,7 +38,7 @@ func queryServerFlags() []cli.Flag {
 type queryTarget struct {
 	endpoints []client.Endpoint
 	options   client.Options
-	guessed   bool // the servers' hotkeys
+	own       auth.PublicKey
 }
 
 func queryServers(c *cli.Context) (*queryTarget, error) {
@@ -52,22 +52,21 @@ func queryServers(c *cli.Context) (*queryTarget, error) {
 	if !key.CanSign() {
 		return nil, fmt.Errorf("%s holds only the public half of a hotkey, which cannot sign requests; name another with --hotkey", path)
 	}
-	to := &queryTarget{options: client.Options{Key: key, Timeout: c.Duration("timeout"), Concurrency: c.Int("concurrency"), Backoff: -1}}
+	to := &queryTarget{own: key.Public(), options: client.Options{Key: key, Timeout: c.Duration("timeout"), Concurrency: c.Int("concurrency"), Backoff: -1}}
 	if to.options.TLS, err = queryTLS(c); err != nil {
 		return nil, err
 	}
 	if c.String("metagraph") != "" {
 		to.endpoints, err = metagraphEndpoints(c)
 	} else {
-		to.guessed = len(c.StringSlice("server-hotkey")) == 0
 		to.endpoints, err = namedEndpoints(c, key.Public())
 	}
 	return to, err
 }
 
-// hint says what may help where servers' hotkeys were guessed.
-func (t *queryTarget) hint(f *synapse.Fault) string {
-	if t.guessed && f.Code == wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED {
+// hint says what may help where the server was taken for one's own.
+func (t *queryTarget) hint(e client.Endpoint, f *synapse.Fault) string {
+	if e.Hotkey == t.own && f.Code == wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED {
 		return "; if the server's hotkey is not yours, name it with --server-hotkey"
 	}
 	return ""
@@ -82,28 +81,34 @@ func namedEndpoints(c *cli.Context, own auth.PublicKey) ([]client.Endpoint, erro
 	if len(addresses) == 0 {
 		addresses = []string{localEndpoint}
 	}
-	hotkeys := []auth.PublicKey{own}
-	if named := c.StringSlice("server-hotkey"); len(named) > 0 {
-		hotkeys = hotkeys[:0]
-		for _, text := range named {
-			hotkey, err := auth.ParsePublicKey(text)
-			if err != nil {
-				return nil, usageError("--server-hotkey: %w", err)
-			}
-			hotkeys = append(hotkeys, hotkey)
+	hotkey := own
+	if text := c.String("server-hotkey"); text != "" {
+		var err error
+		if hotkey, err = auth.ParsePublicKey(text); err != nil {
+			return nil, usageError("--server-hotkey: %w", err)
 		}
-	}
-	if len(hotkeys) != 1 && len(hotkeys) != len(addresses) {
-		return nil, usageError("%d times --server-hotkey and %d servers: give one for all, or one for each", len(hotkeys), len(addresses))
 	}
 	endpoints := make([]client.Endpoint, len(addresses))
 	for i, address := range addresses {
-		endpoints[i] = client.Endpoint{UID: noUID, Address: address, Hotkey: hotkeys[min(i, len(hotkeys)-1)]}
-		if err := endpoints[i].Validate(); err != nil {
+		var err error
+		if endpoints[i], err = parseEndpoint(address, hotkey); err != nil {
 			return nil, usageError("--endpoint: %w", err)
 		}
 	}
 	return endpoints, nil
+}
+
+// parseEndpoint reads HOST:PORT or HOST:PORT@ADDRESS.
+func parseEndpoint(text string, hotkey auth.PublicKey) (client.Endpoint, error) {
+	address, named, ok := strings.Cut(text, "@")
+	if ok {
+		var err error
+		if hotkey, err = auth.ParsePublicKey(named); err != nil {
+			return client.Endpoint{}, err
+		}
+	}
+	e := client.Endpoint{UID: noUID, Address: address, Hotkey: hotkey}
+	return e, e.Validate()
 }
 
 // noUID stands for that of a server that no metagraph has told of.
@@ -111,7 +116,7 @@ const noUID = -1
 
 // metagraphEndpoints are those of --metagraph and --uid.
 func metagraphEndpoints(c *cli.Context) ([]client.Endpoint, error) {
-	if len(c.StringSlice("endpoint"))+len(c.StringSlice("server-hotkey")) > 0 {
+	if len(c.StringSlice("endpoint")) > 0 || c.String("server-hotkey") != "" {
 		return nil, usageError("--metagraph says where servers are and which hotkeys they have: leave out --endpoint and --server-hotkey")
 	}
 	file, err := metagraph.Open(c.String("metagraph"))
