@@ -54,7 +54,7 @@ func (r *reference) prepare(standard []int32) (Text, error) {
 		return nil, fmt.Errorf("tokenise the text: %w", err)
 	}
 	if len(tokens) == 0 || len(again) == 0 {
-		return nil, fmt.Errorf("%w: the text %q has %d tokens for the server", ErrText, twin.text, len(tokens))
+		return nil, fmt.Errorf("%w: the text %.40q has %d tokens for the server and %d standard ones", ErrText, twin.text, len(tokens), len(again))
 	}
 	t := &referenceText{reference: r, tokens: tokens}
 	t.places = twin.places(textEnds(r.standard, standard), bytes, r.endName, r.serverEndName)

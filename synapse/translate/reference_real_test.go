@@ -433,3 +433,25 @@ func checkNext(t *testing.T, f *realVocabularies, c recorded) {
 		require.InDelta(t, want.Losses.Phrase[b], losses.Phrase, 1e-3)
 	}
 }
+
+// A phrase has the bytes of its token, also where that is a part of a character.
+func TestPhrasesKeepTheBytes(t *testing.T) {
+	standard := openVocabulary(t, "gpt-2")
+	for _, name := range []string{"llama-spm", "gpt-neox", "llama-bpe", "qwen2"} {
+		server := openVocabulary(t, name)
+		p, err := NewPair(server, standard)
+		require.NoError(t, err)
+		require.False(t, p.Identical())
+		for token := range int32(server.Size()) {
+			var spelt []byte
+			for _, s := range p.Phrase(token) {
+				spelt = append(spelt, standard.Piece(s)...)
+			}
+			want := server.Piece(token)
+			if token == server.EndOfText() {
+				want = standard.Piece(standard.EndOfText())
+			}
+			require.Equal(t, string(want), string(spelt), "%s, token %d", name, token)
+		}
+	}
+}
