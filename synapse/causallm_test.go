@@ -73,13 +73,13 @@ func requireForward(t *testing.T, folder conformance.Folder, c causalLMCase) {
 	b := batchOfShape(logits.Shape[0], logits.Shape[1])
 	if c.EncodeError != nil { // more entries than tokens
 		needs, _ := q.Answer(b)
-		require.Error(t, feedRows(needs, b, logits, nil))
+		require.Error(t, feedRows(needs, logits))
 		return
 	}
 	encoded := c.Encoded.tensor(t, folder)
 	needs, finish := q.Answer(b)
 	nan := rowsWithNaN(encoded.Float32s(), 2*c.TopK) // which we refuse to answer
-	err := feedRows(needs, b, logits, nan)
+	err := feedRows(needs, logits)
 	if len(nan) > 0 {
 		require.ErrorIs(t, err, kernels.ErrNaN)
 		_, err = finish()
@@ -95,9 +95,9 @@ func requireForward(t *testing.T, folder conformance.Folder, c causalLMCase) {
 	requireDecoded(t, folder, c)
 }
 
-// feedRows meets the needs for rows with what logits give, in one go for all
-// rows, and returns the first error; the rows that are to fail are among them.
-func feedRows(needs []Need, b Batch, logits Tensor, fail []int) error {
+// feedRows meets the needs for rows with what logits give, all of them, and
+// returns the first error.
+func feedRows(needs []Need, logits Tensor) error {
 	values, vocabulary := logits.Float32s(), logits.Shape[2]
 	length := logits.Shape[1]
 	var scratch kernels.Scratch

@@ -21,7 +21,13 @@ func seedMessage(f *testing.F, m proto.Message) {
 }
 
 func FuzzParseForward(f *testing.F) {
-	seedMessage(f, goodMessage(f))
+	for _, task := range Tasks() {
+		m, err := NewForward(sender, Batch{Texts: 1, Length: 2, Tokens: []int32{5, 6}}, task.Default())
+		if err != nil {
+			f.Fatal(err)
+		}
+		seedMessage(f, m)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var m wire.TensorMessage
 		if proto.Unmarshal(raw, &m) != nil {
@@ -46,12 +52,26 @@ func FuzzParseForward(f *testing.F) {
 
 func FuzzParseBackward(f *testing.F) {
 	b := Batch{Texts: 1, Length: 2, Tokens: []int32{5, 6}}
-	q := &TextCausalLMNext{TopK: 3}
-	m, err := NewBackward(sender, b, []Synapse{q, &TextLastHiddenState{}}, []Tensor{zeros(1, 4, 5), zeros(1, 2, NetworkDimension)})
-	if err != nil {
-		f.Fatal(err)
+	for _, c := range []struct {
+		synapse  Synapse
+		gradient Tensor // as it is sent
+	}{
+		{&TextCausalLMNext{TopK: 1}, NewFloat32([]float32{1, 2, 0.5, 0.25}, 4)},
+		{&TextCausalLM{TopK: 1}, NewFloat32([]float32{0.5, 7, 0.5, 8}, 1, 2, 2)},
+		{seq2Seq.Default(), NewFloat32(nil, 0)},
+		{lastHiddenState.Default(), NewFloat32(nil, 1, 2, 0)},
+	} {
+		m, err := newForward(sender, b, []Synapse{c.synapse})
+		if err != nil {
+			f.Fatal(err)
+		}
+		w, err := Encode(c.gradient, 0)
+		if err != nil {
+			f.Fatal(err)
+		}
+		m.Tensors = append(m.Tensors, w)
+		seedMessage(f, m)
 	}
-	seedMessage(f, m)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var m wire.TensorMessage
 		if proto.Unmarshal(raw, &m) != nil {

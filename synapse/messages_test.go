@@ -2,6 +2,7 @@ package synapse
 
 import (
 	"encoding/hex"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -304,7 +305,7 @@ func serve(t *testing.T, folder conformance.Folder, item *Item, want *wire.Synap
 		return nil
 	}
 	if item.Fault == nil {
-		finishItem(item, func(needs []Need) error { return outputs[0].meet(t, folder, needs, item.Batch) })
+		finishItem(item, func(needs []Need) error { return outputs[0].meet(t, folder, needs) })
 		item.Message = want.GetMessage()
 	}
 	return outputs[1:]
@@ -320,9 +321,7 @@ func finishItem(item *Item, meet func([]Need) error) {
 	if err == nil {
 		item.Answer, err = finish()
 	}
-	if fault, ok := err.(*Fault); ok {
-		item.Fault = fault
-	} else if err != nil {
+	if err != nil && !errors.As(err, &item.Fault) {
 		item.Fault = Faultf(exception, "%v", err)
 	}
 }
@@ -336,12 +335,12 @@ func (o recordedOutput) tensorOf(t *testing.T, folder conformance.Folder) Tensor
 }
 
 // meet gives a model's output to the needs.
-func (o recordedOutput) meet(t *testing.T, folder conformance.Folder, needs []Need, b Batch) error {
+func (o recordedOutput) meet(t *testing.T, folder conformance.Folder, needs []Need) error {
 	t.Helper()
 	out := o.tensorOf(t, folder)
 	switch o.Kind {
 	case "logits":
-		return feedRows(needs, b, out, nil)
+		return feedRows(needs, out)
 	case "hidden":
 		values, width := out.Float32s(), out.Shape[2]
 		for row := range out.Shape[0] * out.Shape[1] {
