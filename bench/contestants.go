@@ -123,7 +123,7 @@ func (c *contestants) llamaContestant(name string, k int, steps ...llama.Step) (
 		}
 		o := outcome{lse: math.NaN()}
 		for _, t := range top {
-			o.entries = append(o.entries, kernels.Entry{Index: int32(t.Token), Value: t.Logit})
+			o.entries = append(o.entries, kernels.Entry{Index: t.Token, Value: t.Logit})
 		}
 		if slices.Contains(steps, llama.Softmax) {
 			o.lse = float64(top[0].Logit) - math.Log(float64(top[0].P))

@@ -18,5 +18,10 @@
 // was lost, and times it beside the reference's form (pairs.go). Both take
 // rows from logits.go or model_rows.go and the time from rounds.go.
 //
+// RunServe (serve.go) measures a server of the network's protocol from outside: clients
+// ask over loopback, and take turns with the same questions put to the engine itself and
+// to llama-server (serve_run.go). Who asks and how is in serve_load.go, what is asked in
+// serve_question.go.
+//
 // The package reads no flags and prints to no terminal of its own choosing.
 package bench

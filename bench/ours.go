@@ -80,11 +80,12 @@ func (o *ours) Run(ctx context.Context) (time.Duration, error) {
 		texts[i] = o.text(i, max(1, o.test.Prompt))
 	}
 	begun := time.Now()
-	err := o.atOnce(len(texts), func(i int) error { return o.one(ctx, texts[i]) })
+	err := atOnce(len(texts), func(i int) error { return o.one(ctx, texts[i]) })
 	return time.Since(begun), err
 }
 
-func (o *ours) atOnce(n int, f func(i int) error) error {
+// atOnce calls f(0) … f(n−1) side by side.
+func atOnce(n int, f func(i int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
@@ -153,7 +154,7 @@ func (o *ours) tokens(n int) []engine.Token {
 	size := int32(o.engine.Model().Info().VocabSize)
 	list := make([]engine.Token, n)
 	for i := range list {
-		list[i] = engine.Token(o.rand.Int32N(size))
+		list[i] = o.rand.Int32N(size)
 	}
 	return list
 }

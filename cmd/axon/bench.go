@@ -23,7 +23,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure speed",
-		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand()},
+		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand()},
 	}
 }
 
