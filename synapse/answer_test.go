@@ -15,7 +15,7 @@ import (
 // ask goes from a question to its answer, by way of bytes.
 func ask(t *testing.T, q Synapse, b Batch, meet func(text int, n Need)) Answer {
 	t.Helper()
-	require.Nil(t, q.Check(b, DefaultLimits()))
+	require.Nil(t, q.Check(b, usualLimits()))
 	needs, finish := q.Answer(b)
 	require.Len(t, needs, b.Texts)
 	for text, n := range needs {

@@ -325,7 +325,7 @@ func requireMissingCompact(t *testing.T, _ conformance.Folder, c causalLMCase) {
 func requireMask(t *testing.T, _ conformance.Folder, c causalLMCase) {
 	q := &TextLastHiddenState{Mask: c.Mask}
 	b := batchOfShape(c.Batch, c.Length)
-	fault := q.Check(b, DefaultLimits())
+	fault := q.Check(b, usualLimits())
 	if c.Error != nil {
 		require.NotNil(t, fault)
 		return

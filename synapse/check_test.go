@@ -84,7 +84,7 @@ func TestIDsMayBeRoundedIfLimitsSaySo(t *testing.T) {
 	b := Batch{Texts: 1, Length: 1, Tokens: []int32{50256}}
 	all := Serializers{ForwardRequest: 1, ForwardResponse: 1}
 	for _, q := range []Synapse{&TextCausalLM{TopK: 3, Coding: all}, &TextCausalLMNext{TopK: 3, Coding: all}, &TextLastHiddenState{Coding: all}} {
-		l := DefaultLimits()
+		l := usualLimits()
 		require.NotNil(t, q.Check(b, l))
 		l.LossyIDs = true
 		require.Nil(t, q.Check(b, l))
@@ -92,7 +92,7 @@ func TestIDsMayBeRoundedIfLimitsSaySo(t *testing.T) {
 		require.ErrorContains(t, err, "CMPPACK", "a client of ours does not ask so")
 	}
 	few := Batch{Texts: 1, Length: 1, Tokens: []int32{2047}}
-	require.Nil(t, (&TextLastHiddenState{Coding: all}).Check(few, DefaultLimits()), "nothing is lost")
+	require.Nil(t, (&TextLastHiddenState{Coding: all}).Check(few, usualLimits()), "nothing is lost")
 	_, err := NewForward("", few, &TextLastHiddenState{Coding: all})
 	require.NoError(t, err)
 }
@@ -100,7 +100,7 @@ func TestIDsMayBeRoundedIfLimitsSaySo(t *testing.T) {
 func TestLimitsOfZeroAllowNothing(t *testing.T) {
 	for _, task := range Tasks() {
 		require.NotNil(t, task.Default().Check(batchOfShape(1, 2), Limits{}), task.Name)
-		require.Nil(t, task.Default().Check(batchOfShape(1, 2), DefaultLimits()), task.Name)
+		require.Nil(t, task.Default().Check(batchOfShape(1, 2), usualLimits()), task.Name)
 	}
 }
 

@@ -71,14 +71,14 @@ func TestHostileRequestsGetTheirFaults(t *testing.T) {
 			m := goodMessage(t)
 			c.change(m)
 			requireFrugal(t, m, func() {
-				reply := ParseForward(m, DefaultLimits()).Reply("server")
+				reply := ParseForward(m, usualLimits()).Reply("server")
 				if len(reply.GetSynapses()) > 1 {
 					require.Equal(t, c.code, reply.GetSynapses()[1].GetReturnCode(), reply)
 				} else {
 					require.Equal(t, c.code, reply.GetReturnCode(), reply)
 				}
 				require.Less(t, proto.Size(reply), proto.Size(m)+4096)
-				ParseBackward(m, DefaultLimits()).Reply("server")
+				ParseBackward(m, usualLimits()).Reply("server")
 			})
 		})
 	}
@@ -168,7 +168,7 @@ func ExampleRequest() {
 	}
 
 	// The server, whose model finds each token half as likely as the one before.
-	request := ParseForward(asked, DefaultLimits())
+	request := ParseForward(asked, usualLimits())
 	for _, item := range request.Items {
 		if item.Fault != nil {
 			continue

@@ -140,9 +140,17 @@ func batchOfShape(texts, length int) Batch {
 	return Batch{Texts: texts, Length: length, Tokens: make([]int32, texts*length)}
 }
 
+// usualLimits are those of a server of moderate size.
+func usualLimits() Limits {
+	return Limits{
+		Texts: 64, Length: 2048, TopK: 4096, Answer: 16 << 20,
+		Generate: 2048, Beams: 16, MaxTime: generateTime,
+	}
+}
+
 // allowed are limits that the recordings keep, rounding of ids included.
 func allowed() Limits {
-	l := DefaultLimits()
+	l := usualLimits()
 	l.LossyIDs = true
 	return l
 }

@@ -60,7 +60,7 @@ type Batch struct {
 func (b Batch) Text(i int) []int32 { return b.Tokens[i*b.Length : (i+1)*b.Length] }
 
 // Limits bound what a server takes upon itself for one synapse. What is zero
-// allows nothing; [DefaultLimits] are a start.
+// allows nothing.
 type Limits struct {
 	Texts    int   // texts in a batch
 	Length   int   // tokens of a text
@@ -121,13 +121,4 @@ type Generation struct {
 	RepetitionPenalty float32
 	LengthPenalty     float32
 	MaxTime           time.Duration
-}
-
-// DefaultLimits are what a server of moderate size may take upon itself: the
-// reference's default settings fit, and an answer is 64 MiB at most.
-func DefaultLimits() Limits {
-	return Limits{
-		Texts: 64, Length: 2048, TopK: 4096, Answer: 16 << 20,
-		Generate: 2048, Beams: 16, MaxTime: generateTime,
-	}
 }
