@@ -34,6 +34,7 @@ type queryOutput struct {
 	json   bool
 	file   string // for a tensor; empty: print
 	limit  int
+	tables int // that were printed
 }
 
 func openQueryOutput(c *cli.Context, task *queryTask) (*queryOutput, error) {
@@ -146,6 +147,9 @@ func (o *queryOutput) writeJSON(r asked, reply client.Reply, parts []queryPart) 
 }
 
 func (o *queryOutput) writeTable(r asked, reply client.Reply, parts []queryPart) error {
+	if o.tables++; o.tables > 1 {
+		fmt.Fprintln(o.w)
+	}
 	if _, err := fmt.Fprintf(o.w, "%s: %v, %s sent, %s received\n", nameOfEndpoint(reply.Endpoint),
 		reply.Duration.Round(100*time.Microsecond), sizeText(int64(reply.BytesOut)), sizeText(int64(reply.BytesIn))); err != nil {
 		return err
@@ -158,8 +162,7 @@ func (o *queryOutput) writeTable(r asked, reply client.Reply, parts []queryPart)
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(o.w)
-	return err
+	return nil
 }
 
 // queryTable is a table in the making: cells end with a tab.

@@ -208,7 +208,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 	require.Equal(t, 1, o.code)
 	require.Empty(t, o.stdout)
 	requireOneLine(t, o)
-	require.Contains(t, o.stderr, "axon: "+dead+": Unavailable: ")
+	require.Contains(t, o.stderr, "axon: "+dead+": Unavailable: connection error")
 
 	o = w.query(t, "score --format json --endpoint "+dead, "Hello world")
 	require.Equal(t, 1, o.code, "one of two")
@@ -231,7 +231,7 @@ func TestHotkeysOfServers(t *testing.T) {
 	o = stranger.query(t, "score", "Hello world")
 	require.Equal(t, 1, o.code)
 	requireOneLine(t, o)
-	require.Contains(t, o.stderr, "Unauthenticated: Unauthenticated: Signature mismatch; if the server's hotkey is not yours")
+	require.Contains(t, o.stderr, "Unauthenticated: Signature mismatch; if the server's hotkey is not yours")
 	for _, named := range []string{"--endpoint " + w.address + "@" + w.hotkey.Address(), "--endpoint " + w.address + " --server-hotkey " + w.hotkey.Address()} {
 		require.Zero(t, stranger.ask(t, "score "+named, "Hello world").code)
 	}

@@ -42,19 +42,21 @@ func (r *Reply) fail(f *synapse.Fault, synapses int) {
 
 // faultOf gives the error of a call the return code that the reference's client gives it.
 func faultOf(err error) *synapse.Fault {
-	code, message := wire.ReturnCode_RETURN_CODE_UNKNOWN_EXCEPTION, printable(err.Error())
-	switch codeOf(err) {
-	case codes.DeadlineExceeded:
-		code = wire.ReturnCode_RETURN_CODE_TIMEOUT
-	case codes.Unavailable:
-		code = wire.ReturnCode_RETURN_CODE_UNAVAILABLE
-	case codes.Unauthenticated:
-		code = wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED
-	}
+	words := err.Error()
 	if s, ok := status.FromError(err); ok {
-		message = s.Code().String() + ": " + printable(s.Message())
+		words = s.Message()
 	}
-	return &synapse.Fault{Code: code, Message: message}
+	words = printable(words)
+	switch code := codeOf(err); code {
+	case codes.DeadlineExceeded:
+		return &synapse.Fault{Code: wire.ReturnCode_RETURN_CODE_TIMEOUT, Message: words}
+	case codes.Unavailable:
+		return &synapse.Fault{Code: wire.ReturnCode_RETURN_CODE_UNAVAILABLE, Message: words}
+	case codes.Unauthenticated:
+		return &synapse.Fault{Code: wire.ReturnCode_RETURN_CODE_UNAUTHENTICATED, Message: words}
+	default: // which the reference's codes do not tell apart
+		return &synapse.Fault{Code: wire.ReturnCode_RETURN_CODE_UNKNOWN_EXCEPTION, Message: code.String() + ": " + words}
+	}
 }
 
 func codeOf(err error) codes.Code {
