@@ -202,7 +202,21 @@ func TestLongHeaders(t *testing.T) {
 	a := start(t)
 	p := a.peer(t)
 	h := p.headers(auth.Forward)
-	h.Set("x-padding", strings.Repeat("x", 64<<10))
-	require.Error(t, p.call(h))
+	h.Set("x-padding", strings.Repeat("x", 12<<10)) // one frame
+	require.Error(t, p.call(h), "grpc's client is told the limit, and keeps it")
+	r := rawPeer(t, a.address)
+	id := r.open(auth.MethodForward, h)
+	until(t, func() bool { return r.wasReset(id) || r.closed() })
 	require.Zero(t, a.model.calls.Load())
+}
+
+func TestPingsWithoutEnd(t *testing.T) {
+	a := start(t)
+	r := rawPeer(t, a.address)
+	for i := range byte(100) {
+		if r.framer.WritePing(false, [8]byte{i}) != nil {
+			break
+		}
+	}
+	until(t, r.closed)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -113,7 +114,7 @@ func TestOneLineForEachRequest(t *testing.T) {
 
 func TestProfiler(t *testing.T) {
 	w := httptest.NewRecorder()
-	server.Profiler().ServeHTTP(w, httptest.NewRequest("GET", "/debug/pprof/", nil))
+	server.Profiler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/", nil))
 	require.Equal(t, 200, w.Code)
 	require.Contains(t, w.Body.String(), "goroutine")
 }

@@ -152,5 +152,5 @@ type connAddr struct {
 // connOf is the connection that a call came over.
 func connOf(ctx context.Context) *conn {
 	p, _ := peer.FromContext(ctx) // grpc's server sets it for every call
-	return p.Addr.(connAddr).conn //nolint:errcheck // all our listeners give these
+	return p.Addr.(connAddr).conn // all our listeners give these
 }

@@ -156,7 +156,7 @@ func (q *queue) makeRoom(p *place) error {
 // admit lets in whoever is first while there is room.
 func (q *queue) admit() {
 	for len(q.waiting) > 0 && q.waiting[0].cost.fits(q.free) {
-		p := heap.Pop(&q.waiting).(*place) //nolint:errcheck // it holds nothing else
+		p := heap.Pop(&q.waiting).(*place)
 		q.free = q.free.minus(p.cost)
 		p.started = true
 		p.turn <- nil
@@ -191,7 +191,7 @@ func (l line) Swap(i, j int) {
 
 // Push is heap's.
 func (l *line) Push(x any) {
-	p := x.(*place) //nolint:errcheck // it holds nothing else
+	p := x.(*place)
 	p.index = len(*l)
 	*l = append(*l, p)
 }

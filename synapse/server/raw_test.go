@@ -112,6 +112,13 @@ func (r *raw) statusOf(id uint32) string {
 	return r.status[id]
 }
 
+func (r *raw) wasReset(id uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.reset[id]
+	return ok
+}
+
 func (r *raw) refused() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

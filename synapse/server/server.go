@@ -87,7 +87,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.InTapHandle(s.tap),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.Message),
-		grpc.MaxConcurrentStreams(uint32(o.Streams)), //nolint:gosec // checked to be positive, and small
+		grpc.MaxConcurrentStreams(uint32(o.Streams)),
 		grpc.MaxHeaderListSize(headerLimit),
 		grpc.ConnectionTimeout(o.Handshake),
 		grpc.StaticStreamWindowSize(window),
