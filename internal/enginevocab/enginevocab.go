@@ -32,9 +32,9 @@ func New(v *engine.Vocab) *Vocabulary {
 	for size > 0 && isFiller(v, size-1) {
 		size--
 	}
-	w := &Vocabulary{v: v, control: make([]bool, size), end: int32(v.EOS)}
+	w := &Vocabulary{v: v, control: make([]bool, size), end: v.EOS}
 	if v.EOS == llama.NoToken {
-		w.end = int32(v.EOT)
+		w.end = v.EOT
 	}
 	for t := range w.control {
 		w.control[t] = v.Attr(engine.Token(t))&noText != 0 || isFiller(v, t)
@@ -58,7 +58,7 @@ func (w *Vocabulary) Piece(token int32) []byte {
 	if token < 0 || int(token) >= len(w.control) || w.control[token] && isFiller(w.v, int(token)) {
 		return nil
 	}
-	return w.v.Piece(engine.Token(token))
+	return w.v.Piece(token)
 }
 
 // IsControl reports whether a token is not part of a text.
@@ -70,20 +70,7 @@ func (w *Vocabulary) IsControl(token int32) bool {
 func (w *Vocabulary) EndOfText() int32 { return w.end }
 
 // Tokenize adds no tokens and takes names of control tokens for text.
-func (w *Vocabulary) Tokenize(text string) ([]int32, error) {
-	tokens, err := w.v.Tokenize(text, false, false)
-	return convert[int32](tokens), err
-}
+func (w *Vocabulary) Tokenize(text string) ([]int32, error) { return w.v.Tokenize(text, false, false) }
 
 // Text is the inverse of Tokenize.
-func (w *Vocabulary) Text(tokens []int32) (string, error) {
-	return w.v.Text(convert[engine.Token](tokens))
-}
-
-func convert[To, From ~int32](tokens []From) []To {
-	out := make([]To, len(tokens))
-	for i, t := range tokens {
-		out[i] = To(t)
-	}
-	return out
-}
+func (w *Vocabulary) Text(tokens []int32) (string, error) { return w.v.Text(tokens) }

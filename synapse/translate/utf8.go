@@ -33,7 +33,7 @@ func character(b []byte) (n int, valid bool) {
 	if _, n := utf8.DecodeRune(b); n > 1 || b[0] < utf8.RuneSelf {
 		return n, true
 	}
-	low, high, width := byte(0x80), byte(0xBF), 0
+	low, high, width := byte(0x80), byte(0xBF), 4
 	switch c := b[0]; {
 	case c < 0xC2 || c > 0xF4:
 		return 1, false
@@ -42,15 +42,13 @@ func character(b []byte) (n int, valid bool) {
 	case c == 0xED:
 		high, width = 0x9F, 3
 	case c == 0xF0:
-		low, width = 0x90, 4
+		low = 0x90
 	case c == 0xF4:
-		high, width = 0x8F, 4
+		high = 0x8F
 	case c < 0xE0:
 		width = 2
 	case c < 0xF0:
 		width = 3
-	default:
-		width = 4
 	}
 	for n = 1; n < min(width, len(b)) && low <= b[n] && b[n] <= high; n++ {
 		low, high = 0x80, 0xBF
