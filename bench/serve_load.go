@@ -30,6 +30,9 @@ type load struct {
 	latencies []time.Duration
 	sum       reply
 	elapsed   time.Duration // from the common start to the group's last answer
+
+	// What the engine, where there is one at hand, did meanwhile for all groups.
+	evaluated, batches int64 // tokens, physical batches
 }
 
 // perSecond is how many of something there were in a second.

@@ -35,12 +35,13 @@ type ServeRow struct {
 	Requests   int    `json:"requests"` // in a round
 	Rounds     int    `json:"rounds"`
 
-	Latency          Latency      `json:"latency"`               // of all rounds
-	RequestsPerSec   Rate         `json:"requests_per_s"`        //
-	TokensPerSec     Rate         `json:"tokens_per_s"`          // of the texts, or generated
-	BytesPerPosition float64      `json:"bytes_per_position"`    // of the answer
-	BatchMS          float64      `json:"batch_ms,omitempty"`    // a full physical batch alone, the median
-	P99Batches       float64      `json:"p99_batches,omitempty"` // P99 over BatchMS
+	Latency          Latency      `json:"latency"`                    // of all rounds
+	RequestsPerSec   Rate         `json:"requests_per_s"`             //
+	TokensPerSec     Rate         `json:"tokens_per_s"`               // of the texts, or generated
+	BytesPerPosition float64      `json:"bytes_per_position"`         // of the answer
+	BatchMS          float64      `json:"batch_ms,omitempty"`         // a full physical batch alone, the median
+	TokensPerBatch   float64      `json:"tokens_per_batch,omitempty"` // that the engine evaluated, of all who asked
+	P99Batches       float64      `json:"p99_batches,omitempty"`      // P99 over BatchMS
 	Engine           *ServeOwn    `json:"engine,omitempty"`
 	Peer             *ServeTheirs `json:"peer,omitempty"`
 }
@@ -50,6 +51,7 @@ type ServeOwn struct {
 	RequestsPerSec Rate    `json:"requests_per_s"`
 	TokensPerSec   Rate    `json:"tokens_per_s"`
 	Latency        Latency `json:"latency"`
+	TokensPerBatch float64 `json:"tokens_per_batch"`
 	Share          Ratio   `json:"share"` // of it that reaches the caller, round by round
 }
 
@@ -76,20 +78,27 @@ type summary struct {
 	requests, tokens Rate
 	latency          Latency
 	bytes            float64 // per position
+	perBatch         float64 // tokens that the engine evaluated
 }
 
 func summarise(loads []load) summary {
 	var requests, tokens []float64
 	var latencies []time.Duration
 	var sum reply
+	var evaluated, batches int64
 	for _, l := range loads {
 		requests = append(requests, l.perSecond(len(l.latencies)))
 		tokens = append(tokens, l.perSecond(l.sum.tokens))
 		latencies = append(latencies, l.latencies...)
 		sum.positions += l.sum.positions
 		sum.bytes += l.sum.bytes
+		evaluated += l.evaluated
+		batches += l.batches
 	}
-	return summary{newRate(requests), newRate(tokens), newLatency(latencies), float64(sum.bytes) / float64(max(1, sum.positions))}
+	return summary{
+		requests: newRate(requests), tokens: newRate(tokens), latency: newLatency(latencies),
+		bytes: float64(sum.bytes) / float64(max(1, sum.positions)), perBatch: float64(evaluated) / float64(max(1, batches)),
+	}
 }
 
 // rows are the results: of the test's synapse, and of the short requests beside it.
@@ -110,6 +119,7 @@ func (r *serveRun) rows(begun time.Time) []ServeRow {
 	short := r.row(begun, r.shorts)
 	short.Synapse, short.Serializer, short.Requests = askNext(t).Task().Name, "msgpack", short.Latency.Count/len(r.shorts)
 	short.Texts, short.Length, short.Clients = 1, t.MixedLength, t.Mixed
+	short.TokensPerBatch = row.TokensPerBatch
 	row.Beside, short.Beside = short.Synapse, row.Synapse
 	return []ServeRow{row, short}
 }
@@ -119,7 +129,7 @@ func (r *serveRun) row(begun time.Time, loads []load) ServeRow {
 	s, c := summarise(loads), r.target.Config
 	row := ServeRow{
 		Time: begun.UTC().Format(time.RFC3339), TopK: r.test.TopK, Rounds: len(loads),
-		Latency: s.latency, RequestsPerSec: s.requests, TokensPerSec: s.tokens, BytesPerPosition: s.bytes,
+		Latency: s.latency, RequestsPerSec: s.requests, TokensPerSec: s.tokens, BytesPerPosition: s.bytes, TokensPerBatch: s.perBatch,
 	}
 	if m := r.target.Model; m != nil {
 		row.describe(m, c)
@@ -148,7 +158,7 @@ func (r *serveRun) compare(row *ServeRow, other *serveTurns) {
 	s := summarise(other.loads)
 	switch c := other.contender.(type) {
 	case *unserved:
-		row.Engine = &ServeOwn{s.requests, s.tokens, s.latency, newRatio(row.RequestsPerSec.Samples, s.requests.Samples)}
+		row.Engine = &ServeOwn{s.requests, s.tokens, s.latency, s.perBatch, newRatio(row.RequestsPerSec.Samples, s.requests.Samples)}
 	case *peerServer:
 		row.Peer = &ServeTheirs{c.Name(), s.tokens, s.latency, s.bytes, newRatio(row.TokensPerSec.Samples, s.tokens.Samples)}
 	}

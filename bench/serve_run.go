@@ -149,14 +149,24 @@ func (r *serveRun) turn(ctx context.Context, t *serveTurns, requests int) error 
 			return r.served.next(ctx, r.test.Clients+client, r.texts.batch(1, r.test.MixedLength))
 		}})
 	}
+	before := r.stats()
 	if err := drive(ctx, groups...); err != nil {
 		return fmt.Errorf("%s: %w", t.Name(), err)
 	}
+	after := r.stats()
+	groups[0].load.evaluated, groups[0].load.batches = after.Tokens-before.Tokens, after.Steps-before.Steps
 	t.loads = append(t.loads, groups[0].load)
 	if r.test.Mixed > 0 {
 		r.shorts = append(r.shorts, groups[1].load)
 	}
 	return nil
+}
+
+func (r *serveRun) stats() engine.Stats {
+	if r.served.engine == nil {
+		return engine.Stats{}
+	}
+	return r.served.engine.Stats()
 }
 
 // timeBatch measures a full physical batch of which every row is wanted, alone.

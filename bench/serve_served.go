@@ -18,6 +18,7 @@ import (
 	"axon/synapse/auth"
 	"axon/synapse/client"
 	"axon/synapse/server"
+	"axon/synapse/wire"
 )
 
 // patience is how long a client waits: longer than any server.
@@ -53,10 +54,19 @@ func (s *served) forward(ctx context.Context, client int, b synapse.Batch, q syn
 		return reply{}, err
 	}
 	if f := got.Fault(); f != nil {
-		return reply{}, fmt.Errorf("%s: %v: %w", q.Task().Name, f.Code, f)
+		return reply{}, faultError(q, f)
 	}
 	tokens, positions, err := count(got.Results[0].Answer, b)
 	return reply{tokens: tokens, positions: positions, bytes: got.BytesIn}, err
+}
+
+func faultError(q synapse.Synapse, f *synapse.Fault) error {
+	task := q.Task()
+	hint := ""
+	if f.Code == wire.ReturnCode_RETURN_CODE_TIMEOUT {
+		hint = fmt.Sprintf("; a server takes %v at most: ask for less at once", task.Timeout)
+	}
+	return fmt.Errorf("%s: %v: %w%s", task.Name, f.Code, f, hint)
 }
 
 // Close ends what was opened, the last first.

@@ -113,6 +113,8 @@ var serveFields = []field[ServeRow]{
 	{"batch_ms", func(r ServeRow) string { return number(r.BatchMS, 3) }},
 	{"p99_batches", func(r ServeRow) string { return number(r.P99Batches, 6) }},
 	{"bytes_per_position", func(r ServeRow) string { return number(r.BytesPerPosition, 3) }},
+	{"tokens_per_batch", func(r ServeRow) string { return number(r.TokensPerBatch, 1) }},
+	{"engine_tokens_per_batch", csvOfOwn(func(e *ServeOwn) float64 { return e.TokensPerBatch })},
 	{"engine_tokens_per_s", csvOfOwn(func(e *ServeOwn) float64 { return e.TokensPerSec.Median })},
 	{"share", csvOfOwn(func(e *ServeOwn) float64 { return e.Share.Median })},
 	{"share_min", csvOfOwn(func(e *ServeOwn) float64 { return e.Share.Min })},
