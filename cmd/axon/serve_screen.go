@@ -33,7 +33,8 @@ func (s *service) printScreen(c *cli.Context) error {
 	if l := s.listeners.profiler; l != nil {
 		line("profiler", "http://%v/debug/pprof/", l.Addr())
 	}
-	line("ask it", "axon query next --endpoint %s@%v --text \"The function returns\"", dialText(s.listeners.requests.Addr()), s.key)
+	line("ask it", "axon query next --endpoint %s@%v%s --text \"The function returns\"",
+		dialText(s.listeners.requests.Addr()), s.key, askWith(c))
 	_, err := fmt.Fprint(c.App.Writer, b.String())
 	return err
 }
@@ -85,6 +86,14 @@ func (s *service) admissionText() string {
 		parts = append(parts, fmt.Sprintf("once every %v", r.MinInterval.Round(time.Microsecond)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// askWith is what a client needs to know of the transport.
+func askWith(c *cli.Context) string {
+	if c.String("tls-cert") != "" {
+		return " --tls"
+	}
+	return ""
 }
 
 func transportText(c *cli.Context) string {

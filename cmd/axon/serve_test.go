@@ -67,7 +67,7 @@ type running struct {
 func startServe(t *testing.T, flags ...string) *running {
 	t.Helper()
 	r := &running{t: t, logged: &strings.Builder{}, read: make(chan struct{})}
-	r.command = axonCommand(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1", "--model", "../../models/axon-gpt2vocab.gguf"}, flags...)...)
+	r.command = axonCommand(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, flags...)...)
 	r.command.Stderr = r.logged
 	out, err := r.command.StdoutPipe()
 	require.NoError(t, err)
@@ -118,6 +118,15 @@ func (r *running) get(path string) (code int, text string) {
 	return response.StatusCode, string(body)
 }
 
+// becomes waits until /ready has a status.
+func (r *running) becomes(status int) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		code, _ := r.get("/ready")
+		return code == status
+	}, time.Minute, 10*time.Millisecond)
+}
+
 // ask asks all synapses about a text.
 func (r *running) ask(key *auth.Key, o client.Options, synapses ...synapse.Synapse) client.Reply {
 	r.t.Helper()
@@ -154,8 +163,7 @@ func TestServeAnswersFromTheStart(t *testing.T) {
 	require.Contains(t, r.screen, "made just now")
 	require.Contains(t, r.screen, "whoever signs with any hotkey")
 	require.FileExists(t, filepath.Join(home, ".bittensor", "wallets", "default", "hotkeys", "default"))
-	code, text := r.get("/ready")
-	require.Equal(t, http.StatusOK, code, text)
+	r.becomes(http.StatusOK)
 
 	key := newHotkey(t)
 	for i, result := range r.ask(key, client.Options{}, everyTask()...).Results {
@@ -165,22 +173,44 @@ func TestServeAnswersFromTheStart(t *testing.T) {
 	require.Equal(t, "TextSeq2Seq", generate.Task().Name)
 	require.Nil(t, r.ask(key, client.Options{}, generate).Fault())
 
-	_, text = r.get("/metrics")
+	_, text := r.get("/metrics")
 	require.Contains(t, text, "\naxon_is_started{axon_is_started=\"started\"} 1\n")
 	require.Contains(t, text, "hotkey=\""+key.String()+"\"")
 	require.Regexp(t, `\naxon_engine_tokens_total [1-9]`, text)
 	require.Regexp(t, `\naxon_engine_memory_bytes\{buffer="CPU[^"]*",purpose="context"\} [1-9]`, text)
 
+	r.hotkey = newHotkey(t).Public() // the next request is for somebody else
+	require.NotNil(t, r.ask(key, client.Options{}, generate).Fault())
+	requireDocumentedMetrics(t, r)
+
+	// What the screen says to type works, in another terminal of the same user.
+	typed := exec.CommandContext(t.Context(), "sh", "-c", `axon() { "$0" "$@"; }; `+r.find(`ask it +(.*)`), r.command.Path)
+	typed.Env = r.command.Env
+	said, err := typed.CombinedOutput()
+	require.NoError(t, err, string(said))
+	require.Contains(t, string(said), "The function returns")
+
 	r.signal(syscall.SIGTERM)
 	require.Zero(t, r.ended(), r.logged)
 	require.Contains(t, r.logged.String(), "msg=stopped")
-	require.Equal(t, 2, strings.Count(r.logged.String(), "msg=request"), "a line for each request: %s", r.logged)
+	require.Equal(t, 4, strings.Count(r.logged.String(), "msg=request"), "a line for each request: %s", r.logged)
 
 	again := startServe(t)
-	require.Equal(t, r.hotkey, again.hotkey)
+	require.Equal(t, r.find(`hotkey +(\w+)`), again.hotkey.Address())
 	require.NotContains(t, again.screen, "made just now")
 	again.signal(os.Interrupt)
 	require.Zero(t, again.ended(), again.logged)
+}
+
+// requireDocumentedMetrics looks for all metrics that the page about serving names.
+func requireDocumentedMetrics(t *testing.T, r *running) {
+	t.Helper()
+	_, text := r.get("/metrics")
+	names := regexp.MustCompile(`axon_[a-z_]+[a-z]`).FindAllString(packaged(t, "../docs/serving.md"), -1)
+	require.Greater(t, len(names), 20)
+	for _, name := range names {
+		require.Contains(t, text, "\n# TYPE "+name+" ")
+	}
 }
 
 func TestServeFollowsTheMetagraph(t *testing.T) {
@@ -218,11 +248,9 @@ func TestServeFollowsTheMetagraph(t *testing.T) {
 func TestServeIsForcedByTheSecondSignal(t *testing.T) {
 	isolateServe(t)
 	r := startServe(t, "--drain-delay", "1h", "--log-format", "json")
+	r.becomes(http.StatusOK)
 	r.signal(syscall.SIGTERM)
-	require.Eventually(t, func() bool {
-		code, _ := r.get("/ready")
-		return code == http.StatusServiceUnavailable
-	}, time.Minute, 10*time.Millisecond)
+	r.becomes(http.StatusServiceUnavailable)
 	code, _ := r.get("/healthy")
 	require.Equal(t, http.StatusOK, code)
 	require.Nil(t, r.ask(newHotkey(t), client.Options{}, &synapse.TextCrossEntropy{}).Fault(), "calls are still taken")
