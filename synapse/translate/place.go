@@ -41,30 +41,46 @@ func toText(raw []byte, places []int) {
 }
 
 // places are the server's tokens, of which spans are given, at which each standard
-// token is complete.
-func (t twin) places(ends []int, spans []Span, name, serverName string) []int {
+// token is complete: the last one that begins before the standard token's end.
+func (t twin) places(ends []int, spans []Span) []int {
 	out := make([]int, len(ends))
+	c := newAcross(t)
 	for i, end := range ends {
-		end = t.across(min(end, len(t.text)), name, serverName)
+		end = c.place(min(end, len(t.text)))
 		out[i] = max(0, sort.Search(len(spans), func(k int) bool { return spans[k].Start >= end })-1)
 	}
 	return out
 }
 
-// across is the place in the server's text of a place in the text, both in bytes.
-func (t twin) across(place int, name, serverName string) int {
-	if len(t.from) == 0 {
-		return place
+// across goes from places in a text to those in the server's, in bytes. It goes
+// through the text once, so that places have to ascend.
+type across struct {
+	twin
+	next  int // where the next name begins
+	moved int // by how much the text before it is longer for the server
+}
+
+func newAcross(t twin) *across {
+	c := &across{twin: t}
+	c.find(0)
+	return c
+}
+
+func (c *across) find(from int) {
+	c.next = len(c.text)
+	if n := strings.Index(c.text[from:], c.name); n >= 0 && c.name != "" {
+		c.next = from + n
 	}
-	at, moved := 0, 0
-	for {
-		n := strings.Index(t.text[at:], name)
-		if n < 0 || at+n >= place {
-			return place + moved
-		}
-		if at += n + len(name); at > place { // in the middle of the name
-			return at + moved + len(serverName) - len(name)
-		}
-		moved += len(serverName) - len(name)
+}
+
+func (c *across) place(p int) int {
+	longer := len(c.serverName) - len(c.name)
+	for c.next < len(c.text) && p >= c.next+len(c.name) {
+		c.moved += longer
+		c.find(c.next + len(c.name))
 	}
+	if p > c.next { // in the middle of the name
+		p = c.next + len(c.name) + longer
+	}
+	return p + c.moved
 }

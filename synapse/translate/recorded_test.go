@@ -159,7 +159,7 @@ func recordedModel(rows [][]float32) Rows {
 			}
 		}
 		positions = slices.Clone(positions)
-		rand.Shuffle(len(positions), func(i, j int) { positions[i], positions[j] = positions[j], positions[i] })
+		rand.New(rand.NewPCG(1, uint64(len(rows)))).Shuffle(len(positions), func(i, j int) { positions[i], positions[j] = positions[j], positions[i] })
 		errs := make(chan error, len(positions))
 		var wg sync.WaitGroup
 		for k := range 3 {

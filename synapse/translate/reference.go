@@ -6,8 +6,7 @@ import "fmt"
 type reference struct {
 	server, standard *reader
 
-	// The names of the tokens that end a text, "" unless both have one.
-	endName, serverEndName string
+	endName, serverEndName string // see [twin]
 
 	toStandard sequences // the server's tokens in standard ones
 	unroll     unroll    // from the server's rows to standard ones
@@ -57,7 +56,7 @@ func (r *reference) prepare(standard []int32) (Text, error) {
 		return nil, fmt.Errorf("%w: the text %.40q has %d tokens for the server and %d standard ones", ErrText, twin.text, len(tokens), len(again))
 	}
 	t := &referenceText{reference: r, tokens: tokens}
-	t.places = twin.places(textEnds(r.standard, standard), bytes, r.endName, r.serverEndName)
+	t.places = twin.places(textEnds(r.standard, standard), bytes)
 	t.plan = newPlan(len(standard),
 		pad(characters(twin.server, bytes), twin.to, twin.padded),
 		pad(characters(twin.text, standardBytes), twin.from, twin.padded))

@@ -278,3 +278,12 @@ func TestTablesOfPartsAreBounded(t *testing.T) {
 	}
 	require.Len(t, p.order, len(p.tables))
 }
+
+func TestPlacesAroundNames(t *testing.T) {
+	w := newTwin("a<end>b<end><end>c", "<end>", "</s>")
+	c := newAcross(w)
+	for _, p := range []struct{ text, server int }{{0, 0}, {1, 1}, {3, 5}, {6, 5}, {7, 6}, {12, 10}, {16, 14}, {17, 14}, {18, 15}} {
+		require.Equal(t, p.server, c.place(p.text), "place %d", p.text)
+	}
+	require.Equal(t, 7, newAcross(newTwin("a<end>b", "", "")).place(7))
+}

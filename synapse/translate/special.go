@@ -1,22 +1,26 @@
 package translate
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // twin is a text and what the server is to read in its place: the token that ends
 // standard texts is written as the one that ends the server's. Spans are of these
 // names, in characters.
 type twin struct {
-	text, server string
-	from, to     []span // in text, in server
-	padded       []span // in text with the wider name of both
+	text, server     string
+	name, serverName string // "" unless both vocabularies have such a token
+	from, to         []span // in text, in server
+	padded           []span // in text with the wider name of both
 }
 
 func newTwin(text, name, serverName string) twin {
 	wide := name
-	if len([]rune(serverName)) > len([]rune(name)) {
+	if utf8.RuneCountInString(serverName) > utf8.RuneCountInString(name) {
 		wide = serverName
 	}
-	t := twin{text: text}
+	t := twin{text: text, name: name, serverName: serverName}
 	t.from = spansOf(text, name)
 	t.server, t.to = replaceAt(text, t.from, serverName)
 	_, t.padded = replaceAt(text, t.from, wide)
@@ -25,13 +29,13 @@ func newTwin(text, name, serverName string) twin {
 
 // spansOf finds a string in a text, where it does not overlap itself.
 func spansOf(text, s string) (found []span) {
-	at, width := 0, len([]rune(s))
+	at, width := 0, utf8.RuneCountInString(s)
 	for s != "" {
 		before, after, ok := strings.Cut(text, s)
 		if !ok {
 			break
 		}
-		at += len([]rune(before))
+		at += utf8.RuneCountInString(before)
 		found = append(found, span{at, at + width})
 		at += width
 		text = after
