@@ -46,7 +46,7 @@ type call struct {
 	request  *synapse.Request
 	reply    *wire.TensorMessage
 	answered time.Duration // from its beginning to its answer, not yet sent
-	held     load          // of the queue's room, until the call ends
+	held     room          // of the queue's, until the call ends
 	received int           // bytes
 	sent     int           // bytes
 	waited   time.Duration // for room in the model, its texts' together

@@ -9,14 +9,16 @@
 // A call goes through these stages, each bounded in number and in time:
 //
 //	connection   listener.go   so many in all and of one host; idle ones end
-//	stream       tap.go        every call has an end, whatever its sender does
+//	stream       tap.go        so many on a connection; those of open services end soon
 //	headers      check.go      the signature is checked before the body is read
 //	body         call.go       received within a time, of a limited size
 //	line         queue.go      by stake; the model has so many tokens at work
 //	model        forward.go    synapses with equal inputs share one pass
 //	answer       call.go       sent within a time
 //
-// Start reading at [Server.Serve] and [Server.serve]'s caller, call.go.
+// Health and reflection are open to strangers; what the protocol offers is not.
+//
+// Start reading at [Server.Serve], and for what becomes of a call at call.go.
 //
 // client_golang is there for the metrics: it is Prometheus' own library, and what
 // callers bring of their own counters is in its terms.

@@ -72,7 +72,7 @@ func mayBeOfOne(err error) bool {
 // note counts and logs what the caller is not told.
 func (s *Server) note(err error) {
 	if errors.Is(err, errFull) {
-		s.metrics.displaced.Inc()
+		s.metrics.full.Inc()
 	}
 	if faultOf(err).Message == messageException && !errors.Is(err, errPanic) {
 		s.options.Logger.Error("a request could not be answered", "error", err)

@@ -178,11 +178,12 @@ func (w *work) run(ctx context.Context, groups []*group) {
 	for _, g := range groups {
 		g.ctx, g.fail = context.WithCancelCause(ctx)
 		for i := range g.batch.Texts {
-			if err := w.enter(g); err != nil {
+			r, err := w.enter(g)
+			if err != nil {
 				g.fail(err)
 				break
 			}
-			texts.Go(func() { w.text(g, i) })
+			texts.Go(func() { w.text(g, i, r) })
 		}
 	}
 	texts.Wait()
@@ -191,34 +192,36 @@ func (w *work) run(ctx context.Context, groups []*group) {
 	}
 }
 
-// enter waits until the group's next text may go to the model.
-func (w *work) enter(g *group) error {
+// enter waits until the group's next text may go to the model. What it is given there
+// does not include the memory, which is held until the call ends.
+func (w *work) enter(g *group) (room, error) {
 	began := time.Now()
-	cost := g.cost().plus(load{bytes: w.bytes - w.call.held.bytes})
-	err := w.server.queue.enter(g.ctx, w.place, cost)
+	held := &w.call.held.bytes
+	r, err := w.server.queue.enter(g.ctx, w.place, g.cost().plus(load{bytes: w.bytes - *held}))
 	waited := time.Since(began)
 	w.call.waited += waited
 	w.server.metrics.wait.Observe(waited.Seconds())
-	if err == nil {
-		w.call.held.bytes = w.bytes
+	if err != nil {
+		return room{}, err
 	}
-	if err != nil || g.needs != nil {
-		return err
+	*held, r.bytes = w.bytes, 0
+	if g.needs == nil {
+		err = w.server.safely(g.begin)
 	}
-	if err = w.server.safely(g.begin); err != nil {
-		w.server.queue.leave(g.cost())
+	if err != nil {
+		w.server.queue.leave(r)
 	}
-	return err
+	return r, err
 }
 
 // text has one text answered.
-func (w *work) text(g *group, i int) {
+func (w *work) text(g *group, i int, r room) {
 	began := time.Now()
 	defer func() {
 		took := time.Since(began)
 		w.call.worked.Add(int64(took))
 		w.server.metrics.answered(g.batch.Length, took)
-		w.server.queue.leave(g.cost())
+		w.server.queue.leave(r)
 	}()
 	err := w.server.safely(func() error { return w.server.options.Model.Answer(g.ctx, g.batch.Text(i), g.needs[i]) })
 	if err != nil {

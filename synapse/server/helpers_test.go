@@ -35,7 +35,7 @@ type axon struct {
 
 // start serves on loopback until the test is over. change, where it is given, sets what
 // is to be otherwise than by default.
-func start(t *testing.T, change ...func(*server.Options)) *axon {
+func start(t testing.TB, change ...func(*server.Options)) *axon {
 	t.Helper()
 	a := &axon{hotkey: newKey(t).Public(), model: new(model), log: new(buffer)}
 	o := server.Options{Hotkey: a.hotkey, Model: a.model, Logger: slog.New(slog.NewTextHandler(a.log, nil))}
@@ -63,7 +63,7 @@ func start(t *testing.T, change ...func(*server.Options)) *axon {
 	return a
 }
 
-func newChecker(t *testing.T, hotkey auth.PublicKey, admit func(auth.Caller) error) *auth.Checker {
+func newChecker(t testing.TB, hotkey auth.PublicKey, admit func(auth.Caller) error) *auth.Checker {
 	t.Helper()
 	nonces, err := auth.NewNonces(auth.Limits{})
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func newChecker(t *testing.T, hotkey auth.PublicKey, admit func(auth.Caller) err
 	return checker
 }
 
-func newKey(t *testing.T) *auth.Key {
+func newKey(t testing.TB) *auth.Key {
 	t.Helper()
 	key, err := auth.NewKey()
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func newKey(t *testing.T) *auth.Key {
 
 // peer is a client of its own making: grpc and a signer.
 type peer struct {
-	t        *testing.T
+	t        testing.TB
 	key      *auth.Key
 	signer   *auth.Signer
 	conn     *grpc.ClientConn
@@ -89,17 +89,17 @@ type peer struct {
 	receiver auth.PublicKey
 }
 
-func (a *axon) peer(t *testing.T) *peer {
+func (a *axon) peer(t testing.TB) *peer {
 	t.Helper()
 	return a.peerOf(t, newKey(t))
 }
 
-func (a *axon) peerOf(t *testing.T, key *auth.Key) *peer {
+func (a *axon) peerOf(t testing.TB, key *auth.Key) *peer {
 	t.Helper()
 	return dial(t, a.address, a.hotkey, key)
 }
 
-func dial(t *testing.T, address string, receiver auth.PublicKey, key *auth.Key) *peer {
+func dial(t testing.TB, address string, receiver auth.PublicKey, key *auth.Key) *peer {
 	t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30)))
@@ -165,7 +165,7 @@ func texts(n, length int) synapse.Batch {
 	return b
 }
 
-func requireCodes(t *testing.T, m *wire.TensorMessage, want ...wire.ReturnCode) {
+func requireCodes(t testing.TB, m *wire.TensorMessage, want ...wire.ReturnCode) {
 	t.Helper()
 	var got []wire.ReturnCode
 	for _, s := range m.GetSynapses() {
@@ -174,7 +174,7 @@ func requireCodes(t *testing.T, m *wire.TensorMessage, want ...wire.ReturnCode) 
 	require.Equal(t, want, got, "%v", m.GetSynapses())
 }
 
-func requireStatus(t *testing.T, err error, code codes.Code, words ...string) {
+func requireStatus(t testing.TB, err error, code codes.Code, words ...string) {
 	t.Helper()
 	require.Equal(t, code.String(), status.Code(err).String(), "%v", err)
 	for _, w := range words {
@@ -183,7 +183,7 @@ func requireStatus(t *testing.T, err error, code codes.Code, words ...string) {
 }
 
 // until waits for what must become true.
-func until(t *testing.T, condition func() bool) {
+func until(t testing.TB, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, time.Minute, time.Millisecond)
 }

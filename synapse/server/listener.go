@@ -104,6 +104,7 @@ type conn struct {
 
 	mu    sync.Mutex
 	calls int
+	ended bool
 	idle  *time.Timer // runs while there are no calls
 	limit time.Duration
 }
@@ -114,13 +115,18 @@ func newConn(raw net.Conn, d *door, host netip.Prefix) *conn {
 		d.leave(host)
 		return raw.Close()
 	})
+	c.mu.Lock() // which Close takes, however soon
+	defer c.mu.Unlock()
 	c.idle = time.AfterFunc(d.idle, func() { _ = c.Close() })
 	return c
 }
 
 // Close ends the connection and everything on it.
 func (c *conn) Close() error {
+	c.mu.Lock()
+	c.ended = true
 	c.idle.Stop()
+	c.mu.Unlock()
 	return c.closed()
 }
 
@@ -135,7 +141,7 @@ func (c *conn) begin() {
 func (c *conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calls--; c.calls == 0 {
+	if c.calls--; c.calls == 0 && !c.ended {
 		c.idle.Reset(c.limit)
 	}
 }

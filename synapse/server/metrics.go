@@ -26,7 +26,7 @@ type metrics struct {
 	panics             prometheus.Counter
 	wait, model        prometheus.Histogram
 	texts, tokens      prometheus.Counter
-	displaced          prometheus.Counter
+	full               prometheus.Counter
 }
 
 // methodMetrics are those that the reference has once for Forward and once for Backward.
@@ -59,7 +59,7 @@ func newMetrics(o Options, q *queue, requests, connections func() int) (*metrics
 		model:              f.histogram("axon_model_seconds", "How long texts were in the model.", seconds),
 		texts:              f.counter("axon_model_texts_total", "Texts that went through the model."),
 		tokens:             f.counter("axon_model_tokens_total", "Standard tokens of texts that went through the model."),
-		displaced:          f.counter("axon_queue_full_total", "Requests for which the queue had no place, or none any more."),
+		full:               f.counter("axon_queue_full_total", "Requests for which the queue had no place, or none any more."),
 	}
 	f.live("axon_queue_requests", "Requests that wait for room in the model.", q.length)
 	f.live("axon_model_tokens", "Tokens for which there is no room for others in the model now.", func() int { return q.taken().tokens })

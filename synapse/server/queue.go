@@ -11,20 +11,29 @@ import (
 // queue lets texts into the model: by their caller's priority, equals in the order in
 // which their requests came, and no more at once than the model has room for. Room goes
 // to the first in line even where somebody behind it would need less, so that long texts
-// get their turn.
+// get their turn. But a part of the room is only for short texts, which go past long ones
+// into it: where long ones fill the rest, they need not wait for those to end.
 //
 // A request waits for one of its texts after the other, so that one with more
 // priority gets in between them. Of the requests of which nothing has started, only so
 // many may wait; the last in line gives way to whoever has more priority.
 type queue struct {
 	capacity load
+	express  int // tokens that only short texts get
+	short    int // tokens of a short text
 	limit    int // requests that wait
 
-	mu       sync.Mutex
-	free     load
-	arrivals uint64
-	waiting  line
+	mu          sync.Mutex
+	free        load // but for the express part
+	freeExpress int
+	arrivals    uint64
+	waiting     line
 }
+
+const (
+	expressShare = 8  // of the room is one express
+	shortShare   = 32 // short texts take no more than one of these of the room
+)
 
 // load is what there is only so much of.
 type load struct {
@@ -37,7 +46,21 @@ func (l load) plus(m load) load    { return load{l.tokens + m.tokens, l.bytes + 
 func (l load) minus(m load) load   { return load{l.tokens - m.tokens, l.bytes - m.bytes} }
 
 func newQueue(capacity load, limit int) *queue {
-	return &queue{capacity: capacity, limit: limit, free: capacity}
+	q := &queue{capacity: capacity, limit: limit, short: capacity.tokens / shortShare}
+	if q.short >= leastCost {
+		q.express = capacity.tokens / expressShare
+	}
+	q.free, q.freeExpress = q.most(), q.express
+	return q
+}
+
+// most is what texts of any length share.
+func (q *queue) most() load { return q.capacity.minus(load{tokens: q.express}) }
+
+// room is what a text was given.
+type room struct {
+	load
+	express bool
 }
 
 // place is a request's place in the queue.
@@ -49,6 +72,7 @@ type place struct {
 	started bool // a text of it was let in
 	cost    load // of the text that waits
 	index   int  // in the line
+	room    room // that it was given
 	turn    chan error
 }
 
@@ -59,6 +83,14 @@ func (p *place) before(o *place) bool {
 	return p.arrival < o.arrival
 }
 
+// order is before, for sorting.
+func order(x, y *place) int {
+	if x.before(y) {
+		return -1
+	}
+	return 1 // no two are equal
+}
+
 // place gives a request its place, by when it came.
 func (q *queue) place(priority float64) *place {
 	q.mu.Lock()
@@ -67,28 +99,28 @@ func (q *queue) place(priority float64) *place {
 	return &place{priority: priority, arrival: q.arrivals}
 }
 
-// enter waits until there is room for the request's next text, and takes it. Whoever
-// entered gives back with leave what the text cost. It returns the context's error, or
-// errFull. One text of a request waits at a time.
-func (q *queue) enter(ctx context.Context, p *place, cost load) error {
+// enter waits until there is room for the request's next text, and takes it, to be given
+// back with leave. The error is the context's, or errFull. One text of a request waits at
+// a time.
+func (q *queue) enter(ctx context.Context, p *place, cost load) (room, error) {
 	turn, err := q.queueUp(p, cost)
-	if turn == nil || err != nil {
-		return err
+	if err != nil {
+		return room{}, err
 	}
 	select {
 	case err := <-turn:
-		return err
+		return p.room, err
 	case <-ctx.Done():
 		q.giveUp(p)
-		return ctx.Err()
+		return room{}, ctx.Err()
 	}
 }
 
-// leave gives the room back.
-func (q *queue) leave(cost load) {
+// leave gives room back.
+func (q *queue) leave(r room) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.free = q.free.plus(q.within(cost))
+	q.giveBack(r)
 	q.admit()
 }
 
@@ -103,29 +135,56 @@ func (q *queue) length() int {
 func (q *queue) taken() load {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.capacity.minus(q.free)
+	return q.capacity.minus(q.free).minus(load{tokens: q.freeExpress})
 }
 
-// within lets a text that is longer than all the room have all of it.
-func (q *queue) within(cost load) load {
-	return load{min(cost.tokens, q.capacity.tokens), min(cost.bytes, q.capacity.bytes)}
-}
-
-// queueUp lets the text in at once, which gives no channel, or puts it in line.
+// queueUp lets the text in at once or puts it in line.
 func (q *queue) queueUp(p *place, cost load) (chan error, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p.cost, p.turn = q.within(cost), make(chan error, 1)
-	if p.cost.fits(q.free) && (len(q.waiting) == 0 || p.before(q.waiting[0])) {
-		q.free = q.free.minus(p.cost)
-		p.started = true
-		return nil, nil
+	most := q.most() // which a text that is longer has all of
+	p.cost, p.turn = load{min(cost.tokens, most.tokens), min(cost.bytes, most.bytes)}, make(chan error, 1)
+	first := len(q.waiting) == 0 || p.before(q.waiting[0])
+	if r, ok := q.roomFor(p, first); ok {
+		q.letIn(p, r)
+		return p.turn, nil
 	}
 	if err := q.makeRoom(p); err != nil {
 		return nil, err
 	}
 	heap.Push(&q.waiting, p)
 	return p.turn, nil
+}
+
+// roomFor finds room for whoever is first in line, or short.
+func (q *queue) roomFor(p *place, first bool) (r room, ok bool) {
+	switch {
+	case first && p.cost.fits(q.free):
+		return room{load: p.cost}, true
+	case p.cost.tokens <= q.short && p.cost.tokens <= q.freeExpress && p.cost.bytes <= q.free.bytes:
+		return room{p.cost, true}, true
+	}
+	return room{}, false
+}
+
+func (q *queue) letIn(p *place, r room) {
+	if r.express {
+		q.freeExpress -= r.tokens
+		q.free.bytes -= r.bytes
+	} else {
+		q.free = q.free.minus(r.load)
+	}
+	p.started, p.room = true, r
+	p.turn <- nil
+}
+
+func (q *queue) giveBack(r room) {
+	if r.express {
+		q.freeExpress += r.tokens
+		q.free.bytes += r.bytes
+	} else {
+		q.free = q.free.plus(r.load)
+	}
 }
 
 // makeRoom sends the last in line away where the line is full and the newcomer has more
@@ -138,12 +197,7 @@ func (q *queue) makeRoom(p *place) error {
 	if len(fresh) < q.limit {
 		return nil
 	}
-	last := slices.MaxFunc(fresh, func(x, y *place) int {
-		if x.before(y) {
-			return -1
-		}
-		return 1
-	})
+	last := slices.MaxFunc(fresh, order)
 	full := fmt.Errorf("%w: %d requests wait, which is the limit", errFull, q.limit)
 	if last.priority >= p.priority {
 		return full
@@ -153,13 +207,23 @@ func (q *queue) makeRoom(p *place) error {
 	return nil
 }
 
-// admit lets in whoever is first while there is room.
+// admit lets in whoever is first while there is room, and short texts past them.
 func (q *queue) admit() {
-	for len(q.waiting) > 0 && q.waiting[0].cost.fits(q.free) {
-		p := heap.Pop(&q.waiting).(*place)
-		q.free = q.free.minus(p.cost)
-		p.started = true
-		p.turn <- nil
+	for len(q.waiting) > 0 {
+		r, ok := q.roomFor(q.waiting[0], true)
+		if !ok {
+			break
+		}
+		q.letIn(heap.Pop(&q.waiting).(*place), r)
+	}
+	if q.freeExpress < leastCost || len(q.waiting) == 0 {
+		return
+	}
+	for _, p := range slices.SortedFunc(slices.Values(q.waiting), order) {
+		if r, ok := q.roomFor(p, false); ok {
+			heap.Remove(&q.waiting, p.index)
+			q.letIn(p, r)
+		}
 	}
 }
 
@@ -170,7 +234,7 @@ func (q *queue) giveUp(p *place) {
 	select {
 	case err := <-p.turn:
 		if err == nil {
-			q.free = q.free.plus(p.cost)
+			q.giveBack(p.room)
 		}
 	default:
 		heap.Remove(&q.waiting, p.index)

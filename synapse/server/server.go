@@ -30,7 +30,6 @@ const (
 // Server is an axon.
 type Server struct {
 	options  Options
-	life     time.Duration // of a call, from its headers to its end
 	grpc     *grpc.Server
 	health   *health.Server
 	door     *door
@@ -58,7 +57,6 @@ func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{
 		options:  o,
-		life:     2*o.Receive + o.Timeout + o.Send,
 		health:   health.NewServer(),
 		checks:   make(chan struct{}, o.Checks),
 		requests: make(chan struct{}, o.Requests),

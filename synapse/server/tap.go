@@ -15,26 +15,21 @@ const (
 	openLife = time.Minute
 )
 
-// tap runs when a call's headers have come, before grpc makes anything of it. It gives
-// the call an end: a context that grpc's own waiting, for data and for room to write,
-// obeys. What is open to strangers also ends when the server drains.
+// tap runs when a call's headers have come, before grpc makes anything of it. It tells
+// the connection of it, and gives calls of the open services an end: a context that
+// grpc's own waiting obeys. The protocol's calls have their own ends, stage by stage.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	protected := strings.HasPrefix(info.FullMethodName, servicePrefix)
-	life := openLife
-	if protected {
-		life = s.life
-	}
-	ctx, cancel := context.WithTimeout(ctx, life)
-	stop := func() bool { return true }
-	if !protected {
-		stop = context.AfterFunc(s.taking, cancel)
-	}
 	c := connOf(ctx)
 	c.begin()
+	context.AfterFunc(ctx, c.end)
+	if strings.HasPrefix(info.FullMethodName, servicePrefix) {
+		return ctx, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openLife)
+	stop := context.AfterFunc(s.taking, cancel)
 	context.AfterFunc(ctx, func() {
 		stop()
 		cancel()
-		c.end()
 	})
 	return ctx, nil
 }
