@@ -33,8 +33,8 @@ type queryOutput struct {
 	errors io.Writer
 	json   bool
 	file   string // for a tensor; empty: print
-	limit  int
-	tables int // that were printed
+	limit  int    // entries to show
+	tables int    // that were printed
 }
 
 func openQueryOutput(c *cli.Context, task *queryTask) (*queryOutput, error) {
@@ -46,10 +46,10 @@ func openQueryOutput(c *cli.Context, task *queryTask) (*queryOutput, error) {
 	default:
 		return nil, usageError("--format %q: must be table or json", c.String("format"))
 	}
-	if task.limit > 0 {
-		if o.limit = c.Int("show"); o.limit < 0 {
-			return nil, usageError("--show %d: must not be negative", o.limit)
-		}
+	if show := c.Int("show"); show < 0 {
+		return nil, usageError("--show %d: must not be negative", show)
+	} else if task.limit > 0 && !o.json {
+		o.limit = show
 	}
 	if o.file == "" {
 		return o, nil

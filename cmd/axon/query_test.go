@@ -124,6 +124,8 @@ func TestQueryJSON(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, want, string(text))
 	}
+	all := objects(t, w.query(t, "causallm --top-k 9 --show 1 --format json", "Hi"))[0]["texts"].([]any)[0].(map[string]any)
+	require.Len(t, all["positions"].([]any)[0].(map[string]any)["next"], 9, "--show is for tables")
 	score := objects(t, w.query(t, "score --format json", "Hello world"))[0]["texts"].([]any)[0].(map[string]any)
 	require.Equal(t, []any{-1.0}, score["log_probabilities"])
 	hidden := objects(t, w.query(t, "lasthidden --format json", "Hello world"))[0]["texts"].([]any)[0].(map[string]any)
