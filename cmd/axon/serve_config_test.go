@@ -114,6 +114,14 @@ func TestFlagsOfServeGoBeforeVariablesGoBeforeTheFile(t *testing.T) {
 	require.Contains(t, printConfig(t, "--allow-hotkey", testPublic), "\nallow-hotkey: ["+testPublic+"]\n", "lists are not joined")
 }
 
+// A variable that is misspelt is silent; --allow-hotkey's keeps strangers out.
+func TestVariablesThatNoSettingHasAreTold(t *testing.T) {
+	unknown := unknownVariables(newApp(), []string{
+		"HOME=/", "AXON_ALLOW_HOTKEYS=x", "AXON_ALLOW_HOTKEY=x", "AXON_LOG=warn", "AXON_CONFIG=x", "AXON_VOCAB_DIR=x", "AXON_=",
+	})
+	require.Equal(t, []string{"AXON_ALLOW_HOTKEYS", "AXON_"}, unknown)
+}
+
 // Mistakes with axon serve: one line each, before anything is opened or written.
 func TestBadServeArguments(t *testing.T) {
 	metagraph := filepath.Join(t.TempDir(), "metagraph.csv")
@@ -168,6 +176,7 @@ func TestBadServeArguments(t *testing.T) {
 		t.Run(c.line, func(t *testing.T) {
 			dir := t.TempDir()
 			isolateServe(t)
+			require.Zero(t, runAxon(t, "wallet", "new").code)
 			args := strings.Split(strings.ReplaceAll(c.line, "DIR", dir), " ") // an empty word is an empty value
 			o := runAxon(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", ""}, args...)...)
 			require.Equal(t, c.code, o.code, o.stderr)

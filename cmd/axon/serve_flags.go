@@ -55,7 +55,7 @@ func admissionFlags() []cli.Flag {
 	)
 }
 
-// Limits whose defaults are the server's own show them; a 0 stands for those as well.
+// limitFlags say what the server takes upon itself.
 func limitFlags() []cli.Flag {
 	d := server.DefaultLimits()
 	return inCategory(categoryLimits,

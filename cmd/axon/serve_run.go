@@ -89,6 +89,9 @@ func (s *service) openHotkey(c *cli.Context) (err error) {
 	if s.key, s.keyPath, s.keyMade, err = serverHotkey(c); err != nil {
 		return err
 	}
+	if s.keyMade {
+		s.options.logger.Warn("there was no hotkey; a new one was made", "hotkey", s.key.String(), "file", s.keyPath)
+	}
 	nonces, err := openNonces(c, s.key.Public())
 	if err != nil {
 		return err

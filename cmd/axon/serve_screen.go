@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 // printScreen tells what is served, where, to whom, and how to ask it. The same facts
 // that an operator should notice are in the log as well.
 func (s *service) printScreen(c *cli.Context) error {
-	s.warn()
+	s.warn(c)
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s "+format+"\n", append([]any{name}, args...)...)
@@ -40,10 +42,10 @@ func (s *service) printScreen(c *cli.Context) error {
 }
 
 // warn logs what an operator may not have meant.
-func (s *service) warn() {
+func (s *service) warn(c *cli.Context) {
 	log := s.options.logger
-	if s.keyMade {
-		log.Warn("there was no hotkey; a new one was made", "hotkey", s.key.String(), "file", s.keyPath)
+	for _, name := range unknownVariables(c.App, os.Environ()) {
+		log.Warn("no setting has this variable", "variable", name)
 	}
 	switch {
 	case s.network == nil && len(s.options.rules.Allow) == 0:
@@ -53,6 +55,36 @@ func (s *service) warn() {
 			log.Warn("this server's own hotkey is not in the metagraph file", "hotkey", s.key.String())
 		}
 	}
+}
+
+// otherVariables are no flags' and are read all the same.
+var otherVariables = []string{"AXON_VOCAB_DIR", "AXON_CACHE"}
+
+// unknownVariables are those of the environment that look like settings and are none: a
+// variable that is misspelt says nothing, and be it the one that keeps strangers out.
+func unknownVariables(app *cli.App, environment []string) []string {
+	known := slices.Clone(otherVariables)
+	note := func(flags []cli.Flag) {
+		for _, f := range flags {
+			if f, ok := f.(cli.DocGenerationFlag); ok {
+				known = append(known, f.GetEnvVars()...)
+			}
+		}
+	}
+	note(app.Flags)
+	commands := slices.Clone(app.Commands)
+	for len(commands) > 0 {
+		c := commands[0]
+		note(c.Flags)
+		commands = append(commands[1:], c.Subcommands...)
+	}
+	var unknown []string
+	for _, setting := range environment {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "AXON_") && !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
 }
 
 func (s *service) translationText() string {

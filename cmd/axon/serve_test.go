@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -127,19 +129,32 @@ func (r *running) becomes(status int) {
 	}, time.Minute, 10*time.Millisecond)
 }
 
+func (r *running) endpoint() client.Endpoint {
+	return client.Endpoint{Address: r.address, Hotkey: r.hotkey}
+}
+
 // ask asks all synapses about a text.
 func (r *running) ask(key *auth.Key, o client.Options, synapses ...synapse.Synapse) client.Reply {
 	r.t.Helper()
 	o.Key, o.Timeout = key, time.Minute
+	return newDendrite(r.t, o).Forward(context.Background(), r.endpoint(), shortBatch(r.t), synapses...)
+}
+
+func newDendrite(t *testing.T, o client.Options) *client.Client {
+	t.Helper()
 	c, err := client.New(o)
-	require.NoError(r.t, err)
-	defer func() { require.NoError(r.t, c.Close()) }()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func shortBatch(t *testing.T) synapse.Batch {
+	t.Helper()
 	std, err := standard.Vocab()
-	require.NoError(r.t, err)
+	require.NoError(t, err)
 	tokens, err := std.Tokenize("The function returns the", false, false)
-	require.NoError(r.t, err)
-	batch := synapse.Batch{Texts: 1, Length: len(tokens), Tokens: tokens}
-	return c.Forward(context.Background(), client.Endpoint{Address: r.address, Hotkey: r.hotkey}, batch, synapses...)
+	require.NoError(t, err)
+	return synapse.Batch{Texts: 1, Length: len(tokens), Tokens: tokens}
 }
 
 func newHotkey(t *testing.T) *auth.Key {
@@ -262,6 +277,39 @@ func TestServeIsForcedByTheSecondSignal(t *testing.T) {
 	for _, line := range lines[:len(lines)-1] {
 		require.True(t, json.Valid([]byte(line)), line)
 	}
+}
+
+// Whoever was let in when the signal came is answered; the others learn that nobody is there.
+func TestServeAnswersAllThatItTookBeforeItStops(t *testing.T) {
+	isolateServe(t)
+	r := startServe(t)
+	batch := shortBatch(t)
+	var answered atomic.Int32
+	enough := make(chan struct{})
+	var group sync.WaitGroup
+	for range 8 {
+		dendrite := newDendrite(t, client.Options{Key: newHotkey(t), Timeout: time.Minute, Backoff: -1})
+		group.Go(func() {
+			for {
+				fault := dendrite.Forward(context.Background(), r.endpoint(), batch, &synapse.TextCausalLM{TopK: 512}).Fault()
+				if fault != nil {
+					if fault.Code != wire.ReturnCode_RETURN_CODE_UNAVAILABLE {
+						t.Errorf("%v: %s", fault.Code, fault.Message)
+					}
+					return
+				}
+				if answered.Add(1) == 40 {
+					close(enough)
+				}
+			}
+		})
+	}
+	<-enough
+	r.signal(syscall.SIGTERM)
+	group.Wait()
+	require.Zero(t, r.ended(), r.logged)
+	require.Equal(t, int(answered.Load()), strings.Count(r.logged.String(), "codes="), "whatever reached the model reached its caller")
+	require.Equal(t, int(answered.Load()), strings.Count(r.logged.String(), "codes=RETURN_CODE_SUCCESS"))
 }
 
 func TestServeWithTLS(t *testing.T) {
