@@ -52,6 +52,7 @@ func (s *Server) waitForCheck(ctx context.Context, c *conn) (leave func(), err e
 			if gate == s.checks {
 				<-c.checking
 			}
+			s.metrics.refuse("checks")
 			return nil, status.Error(codes.Unavailable, "too many signatures to check; try again later")
 		}
 	}

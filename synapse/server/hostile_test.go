@@ -23,7 +23,7 @@ import (
 
 // soon are times that a test waits out.
 func soon(o *server.Options) {
-	o.Handshake, o.Receive = 200*time.Millisecond, 200*time.Millisecond
+	o.Handshake, o.Receive = time.Second, time.Second
 }
 
 const deadlineExceeded = "4"
@@ -38,7 +38,7 @@ func TestPrefaceByteByByte(t *testing.T) {
 			if _, err := conn.Write([]byte{b}); err != nil {
 				return
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	until(t, func() bool { return hungUp(conn) })
@@ -62,7 +62,7 @@ func TestBodyByteByByte(t *testing.T) {
 			if r.framer.WriteData(id, false, []byte{b}) != nil {
 				return
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	until(t, func() bool { return r.statusOf(id) == deadlineExceeded })
@@ -81,7 +81,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 }
 
 func TestThousandStreams(t *testing.T) {
-	a := start(t, soon, func(o *server.Options) { o.Streams, o.Receive = 8, time.Second })
+	a := start(t, soon, func(o *server.Options) { o.Streams, o.Receive = 8, 2*time.Second })
 	p := a.peer(t)
 	r := rawPeer(t, a.address)
 	var ids []uint32

@@ -155,7 +155,7 @@ func TestRequestsAreCounted(t *testing.T) {
 
 // Readiness goes first, then no more calls are taken, and everything accepted is answered.
 func TestShutdownUnderLoad(t *testing.T) {
-	a := start(t, func(o *server.Options) { o.Tokens, o.Drain = 4*64, 300*time.Millisecond })
+	a := start(t, func(o *server.Options) { o.Tokens, o.Drain = 4*64, 2*time.Second })
 	a.model.hold = func(context.Context, []int32) error {
 		time.Sleep(5 * time.Millisecond)
 		return nil

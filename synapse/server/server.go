@@ -19,8 +19,9 @@ import (
 
 const (
 	headerLimit = 8 << 10 // bytes of headers; an honest call has less than 1 KiB
-	// window is what a peer may send of a body before anybody has decided to read it.
-	window = 128 << 10
+	// window is what a peer may send of a body before anybody has decided to read it. It
+	// is the least that grpc knows: strangers who wait for their check hold that much.
+	window = 64 << 10
 	// connWindow is what may be on its way to us, of all its calls; grpc hands it on at once.
 	connWindow = 1 << 20
 	// pingEvery and pingTimeout find peers that vanished without a word.
