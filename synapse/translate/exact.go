@@ -3,6 +3,7 @@ package translate
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -43,8 +44,9 @@ type exact struct {
 	first []int32 // of each token in tails
 	joins struct {
 		sync.RWMutex
-		known map[uint64]bool
+		known map[uint64]int32
 	}
+	open        open
 	rows, probs sync.Pool // of *[]float32, of each vocabulary's size
 }
 
@@ -69,8 +71,12 @@ func newExact(p *Pair) (*exact, error) {
 	}
 	x.rows.New = func() any { row := make([]float32, len(x.pieces)); return &row }
 	x.probs.New = func() any { row := make([]float32, len(x.stdPieces)); return &row }
-	x.joins.known = make(map[uint64]bool)
-	return x, x.findHeads(p)
+	x.joins.known = make(map[uint64]int32)
+	if err := x.findHeads(p); err != nil {
+		return nil, err
+	}
+	x.open = x.findOpen()
+	return x, nil
 }
 
 // spelling is the bytes of every token; control tokens have none, but for the one
@@ -126,7 +132,7 @@ func (x *exact) findHeads(p *Pair) error {
 		x.heads[t] = -1
 		if phrase := phrases.of(int32(t)); len(piece) == 0 {
 			x.control = append(x.control, int32(t))
-		} else if len(phrase) == 0 || !utf8.Valid(piece) {
+		} else if last := piece[len(piece)-1]; len(phrase) == 0 || last < ' ' || !utf8.Valid(piece) {
 			x.heads[t] = x.begin(piece)
 		} else {
 			x.heads[t] = phrase[0]
@@ -142,13 +148,31 @@ func (x *exact) findHeads(p *Pair) error {
 func (x *exact) begin(b []byte) int32 {
 	whole := b[:wholeLength(b)]
 	if len(whole) > 0 {
-		tokens, err := x.standard.Tokenize(string(whole))
+		token, rest := x.tokenize(whole)
 		// Of a last token nobody knows yet whether it takes in the start of a character.
-		if err == nil && (len(tokens) > 1 || len(tokens) == 1 && len(whole) == len(b)) {
-			return tokens[0]
+		if token >= 0 && (rest || len(whole) == len(b)) {
+			return token
 		}
 	}
 	return x.tries.standard.longest(b)
+}
+
+// tokenize is the first token of a text, and whether there are more. A text that
+// ends a line is taken to go on with a letter: GPT-2's tokenizer gives the
+// last of several white characters to what follows.
+func (x *exact) tokenize(text []byte) (first int32, more bool) {
+	n := len(text)
+	if strings.IndexByte("\n\r\t\v\f", text[n-1]) >= 0 {
+		text = append(text[:n:n], 'a')
+	}
+	tokens, err := x.standard.Tokenize(string(text))
+	if err != nil || len(tokens) == 0 {
+		return -1, false
+	}
+	if piece := x.stdPieces[tokens[0]]; len(piece) > n {
+		return x.tries.standard.longest(text[:n]), false
+	}
+	return tokens[0], len(tokens) > 1
 }
 
 // wholeLength is how many bytes there are before the first that is not UTF-8.
@@ -178,24 +202,27 @@ func (x *exact) head(token int32, after int) int32 {
 	return t
 }
 
-// joined reports whether the standard tokenizer would take a standard token and
-// what is left of a server's token after some bytes apart elsewhere than between
-// them, so that what begins with the one does not go on with the other.
-func (x *exact) joined(standard, token int32, after int) bool {
-	key := uint64(standard)<<43 | uint64(token)<<22 | uint64(after)
+// after is the first standard token of a standard token and what is left of a
+// server's token behind it: the same one, unless the standard tokenizer joins them.
+// Of what is unlikely it is the longest that fits.
+func (x *exact) after(standard, token int32, depth int, likely bool) int32 {
+	both := append(bytes.Clone(x.stdPieces[standard]), x.pieces[token][depth:]...)
+	if !likely {
+		return x.tries.standard.longest(both)
+	}
+	key := uint64(standard)<<43 | uint64(token)<<22 | uint64(depth)
 	x.joins.RLock()
-	join, known := x.joins.known[key]
+	first, known := x.joins.known[key]
 	x.joins.RUnlock()
 	if known {
-		return join
+		return first
 	}
-	both := append(bytes.Clone(x.stdPieces[standard]), x.pieces[token][after:]...)
-	join = x.begin(both) != standard
+	first = x.begin(both)
 	x.joins.Lock()
 	defer x.joins.Unlock()
 	if len(x.joins.known) >= maxJoins {
 		clear(x.joins.known)
 	}
-	x.joins.known[key] = join
-	return join
+	x.joins.known[key] = first
+	return first
 }

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"context"
 	"math"
 	"sort"
 )
@@ -22,10 +21,10 @@ func (r *exactRun) finish(s int) error {
 	if s+1 < len(r.standard) {
 		r.setNext(s, weights, total, probs)
 	} else {
-		normalise(probs)
-		if r.last.hold(dense) {
+		if r.last.hold(dense, weights(r.places[s].hi)) {
 			return nil
 		}
+		normalise(probs)
 	}
 	err := r.each(s, probs)
 	r.probs.Put(dense)
@@ -145,11 +144,3 @@ func share(probs []float32, want float64, but int32) {
 		}
 	}
 }
-
-// lastPosition is the end of the text, which nothing follows.
-type lastPosition struct{}
-
-func (l *lastPosition) note(*exactRun, []float32, float64) {}
-func (l *lastPosition) hold(*[]float32) bool               { return false }
-
-func (r *exactRun) finishLast(context.Context, Rows, *Stats) error { return nil }

@@ -221,11 +221,16 @@ func (r *exactRun) scatter(cut crossing, probs, to []float32, scale float64) (ma
 	if cut.depth == 0 {
 		for t, p := range probs {
 			if head := r.heads[t]; head >= 0 {
-				to[head] += p * float32(scale)
+				p *= float32(scale)
 				mass += float64(p)
+				if keep := r.open.keep[t]; keep < 1 {
+					r.open.spread(int32(t), p, to)
+					p *= keep
+				}
+				to[head] += p
 			}
 		}
-		return mass
+		return mass / scale
 	}
 	n := r.tries.server.nodes[cut.node]
 	for _, t := range r.tries.server.order[n.lo:n.hi] {
@@ -291,7 +296,7 @@ func (r *exactRun) hide(cut crossing, probs []float32, scale float64) *hidden {
 		for _, t := range order[n.lo:n.hi] {
 			p := probs[t]
 			if p == 0 || onPath && agree(r.pieces[t][after:], following) ||
-				float64(p)*scale >= heavy && !r.joined(standard, t, after) {
+				float64(p)*scale >= heavy && r.after(standard, t, after, true) == standard {
 				continue
 			}
 			h.add(t, probs)
