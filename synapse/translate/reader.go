@@ -48,16 +48,6 @@ func (r *reader) decode(tokens ...int32) string {
 	return text
 }
 
-// keepsBlanks reports whether a blank is still one after it was encoded.
-func (r *reader) keepsBlanks() (bool, error) {
-	tokens, err := r.Tokenize(" ")
-	if err != nil {
-		return false, err
-	}
-	text, err := r.Text(tokens)
-	return text == " ", err
-}
-
 // encode tokenises a text.
 func (r *reader) encode(text string) (tokens []int32, err error) {
 	err = r.parts(text, func(_ int, part string, name int32) error {

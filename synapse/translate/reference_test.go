@@ -287,3 +287,22 @@ func TestPlacesAroundNames(t *testing.T) {
 	}
 	require.Equal(t, 7, newAcross(newTwin("a<end>b", "", "")).place(7))
 }
+
+// A tokenizer that fails says so where it is asked, and when the pair is warmed.
+func TestErrorsOfTokenizersAreReported(t *testing.T) {
+	for _, m := range []Method{Exact, Reference} {
+		p := newPair(t, words, &closedToy{letters})
+		require.ErrorIs(t, p.Warm(m), errClosed)
+		require.Nil(t, p.Phrase(0))
+	}
+	p := newPair(t, &closedToy{words}, letters)
+	require.ErrorIs(t, p.Warm(Reference), errClosed)
+	_, err := p.Prepare([]int32{0}, Reference)
+	require.ErrorIs(t, err, errClosed)
+}
+
+var errClosed = errors.New("closed")
+
+type closedToy struct{ *toy }
+
+func (closedToy) Tokenize(string) ([]int32, error) { return nil, errClosed }

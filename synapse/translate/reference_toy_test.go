@@ -78,9 +78,7 @@ func TestRecordedToyPhrases(t *testing.T) {
 		for i, want := range toy.Singles {
 			require.Equal(t, want, r.decode(int32(i)))
 		}
-		keeps, err := r.keepsBlanks()
-		require.NoError(t, err)
-		require.Equal(t, toy.KeepsBlanks, keeps)
+		require.Equal(t, toy.KeepsBlanks, keepsBlanks(t, r))
 		if toy.Spelt == nil {
 			continue
 		}
@@ -98,10 +96,8 @@ func TestRecordedToyPhrases(t *testing.T) {
 func referencePhrases(t *testing.T, p *Pair) sequences {
 	t.Helper()
 	server, standard := newReader(p.server, p.CleanUp), newReader(p.standard, p.CleanUp)
-	keeps, err := server.keepsBlanks()
-	require.NoError(t, err)
 	front := " "
-	if keeps {
+	if keepsBlanks(t, server) {
 		front = ""
 	}
 	s, err := spell(server.Size(), func(token int32) ([]int32, error) {
@@ -109,6 +105,18 @@ func referencePhrases(t *testing.T, p *Pair) sequences {
 	})
 	require.NoError(t, err)
 	return s
+}
+
+// keepsBlanks reports whether a blank is still one after it was encoded. Where it
+// is not, the reference puts one in front of every phrase; no tokenizer of a model
+// that can be served is of that kind.
+func keepsBlanks(t *testing.T, r *reader) bool {
+	t.Helper()
+	tokens, err := r.Tokenize(" ")
+	require.NoError(t, err)
+	text, err := r.Text(tokens)
+	require.NoError(t, err)
+	return text == " "
 }
 
 func checkTokenize(t *testing.T, f *toys, c recorded) {
