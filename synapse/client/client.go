@@ -77,11 +77,11 @@ func (c *Client) exchange(ctx context.Context, r *Reply, q *question) *synapse.F
 	if err := r.Endpoint.Validate(); err != nil {
 		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_BAD_ENDPOINT, "%v", err)
 	}
-	connection, err := c.begin(ctx, r.Endpoint.Address)
+	connection, err := c.take(r.Endpoint.Address)
 	if err != nil {
 		return faultOf(err)
 	}
-	defer c.end(connection)
+	defer c.leave(connection)
 	signer, err := connection.signer(ctx)
 	if err != nil {
 		return faultOf(err)
@@ -91,11 +91,19 @@ func (c *Client) exchange(ctx context.Context, r *Reply, q *question) *synapse.F
 	return fault
 }
 
-// send makes the call and reads the reply.
-func (*Client) send(ctx context.Context, to *connection, signer *auth.Signer, r *Reply, q *question) *synapse.Fault {
+// send waits for a place among the calls on their way, makes the call and reads the reply.
+// That it has a place with the endpoint before, keeps those who wait for a slow endpoint
+// out of the way of others.
+func (c *Client) send(ctx context.Context, to *connection, signer *auth.Signer, r *Reply, q *question) *synapse.Fault {
 	if left := to.resting(time.Now()); left > 0 {
 		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_BACKOFF,
 			"%s could not be reached, and is left alone for another %v", r.Endpoint.Address, left.Round(time.Millisecond))
+	}
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return faultOf(fmt.Errorf("waiting for %d calls that are on their way: %w", cap(c.slots), ctx.Err()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
@@ -116,48 +124,17 @@ func (*Client) send(ctx context.Context, to *connection, signer *auth.Signer, r 
 	return nil
 }
 
-// begin waits for a place among the calls on their way and gives the connection to an
-// address. It must be handed to end.
-func (c *Client) begin(ctx context.Context, address string) (*connection, error) {
-	if err := c.enter(); err != nil {
-		return nil, err
-	}
-	select {
-	case c.slots <- struct{}{}:
-		return c.take(address), nil
-	case <-ctx.Done():
-		c.calls.Done()
-		return nil, fmt.Errorf("waiting for %d calls that are on their way: %w", cap(c.slots), ctx.Err())
-	}
-}
-
-func (c *Client) enter() error {
+// take begins a call: it finds the connection to an address, or makes one in place of the
+// idle ones that were used least recently. It must be handed to leave.
+func (c *Client) take(address string) (*connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return errClosed
+		return nil, errClosed
 	}
-	c.calls.Add(1)
-	return nil
-}
-
-func (c *Client) end(used *connection) {
-	c.mu.Lock()
-	used.users--
-	c.mu.Unlock()
-	<-c.slots
-	c.calls.Done()
-}
-
-// take finds the connection to an address, or makes one in place of the idle one that was
-// used least recently.
-func (c *Client) take(address string) *connection {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	found := c.connections[address]
 	if found == nil {
-		if len(c.connections) >= c.options.Connections {
-			c.drop()
+		for len(c.connections) >= c.options.Connections && c.drop() {
 		}
 		found = newConnection(address, c.options)
 		c.connections[address] = found
@@ -165,21 +142,32 @@ func (c *Client) take(address string) *connection {
 	c.count++
 	found.used = c.count
 	found.users++
-	return found
+	c.calls.Add(1)
+	return found, nil
 }
 
-// drop closes the idle connection that was used least recently, if there is an idle one.
-func (c *Client) drop() {
+func (c *Client) leave(used *connection) {
+	c.mu.Lock()
+	used.users--
+	c.mu.Unlock()
+	c.calls.Done()
+}
+
+// drop closes the idle connection that was used least recently, and reports whether there
+// was an idle one.
+func (c *Client) drop() bool {
 	var oldest *connection
 	for _, candidate := range c.connections {
 		if candidate.users == 0 && (oldest == nil || candidate.used < oldest.used) {
 			oldest = candidate
 		}
 	}
-	if oldest != nil {
-		delete(c.connections, oldest.address)
-		_ = oldest.close() // it has nothing left to say
+	if oldest == nil {
+		return false
 	}
+	delete(c.connections, oldest.address)
+	_ = oldest.close() // it has nothing left to say
+	return true
 }
 
 // question is what is asked, made ready once for however many endpoints.

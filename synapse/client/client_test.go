@@ -183,6 +183,22 @@ func TestWhoeverStopsTakingCancelsTheRest(t *testing.T) {
 	}
 }
 
+// Ten callers wait for an endpoint that does not answer: another one is asked all the same.
+func TestASlowEndpointIsInNobodysWay(t *testing.T) {
+	slow, quick := serve(t, blocked), serve(t, answer)
+	c := newClient(t, client.Options{Concurrency: 2, InFlight: 1, Timeout: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 10 {
+		group.Go(func() { _ = c.Forward(ctx, slow.endpoint(), text(1, 2), &synapse.TextCrossEntropy{}) })
+	}
+	require.Eventually(t, func() bool { return slow.calls() == 1 }, time.Minute, time.Millisecond)
+	require.Nil(t, ask(t, c, quick.endpoint()).Fault())
+	cancel()
+	group.Wait()
+	require.Equal(t, 1, slow.calls())
+}
+
 func TestNobodyToAsk(t *testing.T) {
 	c := newClient(t, client.Options{})
 	for range c.ForwardAll(t.Context(), nil, text(1), &synapse.TextCrossEntropy{}) {
