@@ -89,6 +89,10 @@ func (r *exactRun) setNext(s int, weight func(int32) float64, total float64, pro
 		return
 	}
 	after := r.mass(s+1, weight)
+	if next == r.exact.standard.EndOfText() {
+		// What the tokenizer puts in front of the text that follows is not expected.
+		after = weight(r.places[s].hi)
+	}
 	r.takeBack(s, weight, next, probs)
 	probs[next] = 0
 	p := min(after/total, 1)
