@@ -14,6 +14,12 @@ type reply struct {
 	bytes     int // of the answer; 0 where nothing was sent
 }
 
+func (r *reply) add(other reply) {
+	r.tokens += other.tokens
+	r.positions += other.positions
+	r.bytes += other.bytes
+}
+
 // group is clients that ask alike. Each asks one request after the other.
 type group struct {
 	clients  int
@@ -91,9 +97,7 @@ func (g *group) note(r reply, asked, begun time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.load.latencies = append(g.load.latencies, now.Sub(asked))
-	g.load.sum.tokens += r.tokens
-	g.load.sum.positions += r.positions
-	g.load.sum.bytes += r.bytes
+	g.load.sum.add(r)
 	g.load.elapsed = max(g.load.elapsed, now.Sub(begun))
 }
 

@@ -44,6 +44,19 @@ func TestCompletionsAreRead(t *testing.T) {
 	}
 }
 
+func TestPositionsAreCounted(t *testing.T) {
+	for n, want := range map[int]int{2: 2, 3: 2} {
+		got, err := countPositions([]byte(completionAnswer), n, 2)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for _, c := range [][2]int{{1, 2}, {2, 3}} {
+		_, err := countPositions([]byte(completionAnswer), c[0], c[1])
+		require.ErrorIs(t, err, errPeerAnswer)
+		require.ErrorContains(t, err, "6 log-probabilities instead of")
+	}
+}
+
 func FuzzParseCompletion(f *testing.F) {
 	f.Add([]byte(completionAnswer), 2, 2)
 	f.Add([]byte(`{"completion_probabilities":[{"top_logprobs":null}]}`), 1, 0)

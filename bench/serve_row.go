@@ -35,8 +35,8 @@ type ServeRow struct {
 	Requests   int    `json:"requests"` // in a round
 	Rounds     int    `json:"rounds"`
 
-	Latency          Latency      `json:"latency"`                    // of all rounds
-	RequestsPerSec   Rate         `json:"requests_per_s"`             //
+	Latency          Latency      `json:"latency"` // of all rounds
+	RequestsPerSec   Rate         `json:"requests_per_s"`
 	TokensPerSec     Rate         `json:"tokens_per_s"`               // of the texts, or generated
 	BytesPerPosition float64      `json:"bytes_per_position"`         // of the answer
 	BatchMS          float64      `json:"batch_ms,omitempty"`         // a full physical batch alone, the median
