@@ -32,7 +32,7 @@ type queue struct {
 
 const (
 	expressShare = 8  // of the room is one express
-	shortShare   = 32 // short texts take no more than one of these of the room
+	shortShare   = 32 // short texts take no more than one of these of the room, or what any text counts as
 )
 
 // load is what there is only so much of.
@@ -46,9 +46,9 @@ func (l load) plus(m load) load    { return load{l.tokens + m.tokens, l.bytes + 
 func (l load) minus(m load) load   { return load{l.tokens - m.tokens, l.bytes - m.bytes} }
 
 func newQueue(capacity load, limit int) *queue {
-	q := &queue{capacity: capacity, limit: limit, short: capacity.tokens / shortShare}
-	if q.short >= leastCost {
-		q.express = capacity.tokens / expressShare
+	q := &queue{capacity: capacity, limit: limit, short: max(leastCost, capacity.tokens/shortShare)}
+	if express := capacity.tokens / expressShare; express >= q.short {
+		q.express = express
 	}
 	q.free, q.freeExpress = q.most(), q.express
 	return q
