@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math"
+	"net"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,41 @@ func TestForward(t *testing.T) {
 	require.Len(t, s.callers, 1)
 	require.Equal(t, key.Public(), s.callers[0].Hotkey, "signed by the client's key")
 	require.Equal(t, auth.FormatV2, s.callers[0].Format)
+}
+
+// A server that stops answers what it has taken and takes nothing else. That others cannot
+// reach it any more is no reason to hang up on those that wait for its answer.
+func TestAnswersOfAServerThatStopsArrive(t *testing.T) {
+	taken, finish := make(chan struct{}), make(chan struct{})
+	s := serve(t, func(ctx context.Context, m *wire.TensorMessage) (*wire.TensorMessage, error) {
+		close(taken)
+		<-finish
+		return answer(ctx, m)
+	})
+	c := newClient(t, client.Options{Backoff: -1, InFlight: 4})
+	waiting := make(chan client.Reply, 1)
+	go func() {
+		waiting <- c.Forward(context.Background(), s.endpoint(), text(1, 2, 3), &synapse.TextCrossEntropy{})
+	}()
+	<-taken
+	stopped := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(stopped)
+	}()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", s.address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}, 10*time.Second, time.Millisecond, "the server takes no more connections")
+	for range 5 {
+		require.Equal(t, wire.ReturnCode_RETURN_CODE_UNAVAILABLE, ask(t, c, s.endpoint()).Fault().Code)
+	}
+	close(finish)
+	require.Nil(t, (<-waiting).Fault())
+	<-stopped
 }
 
 func TestSeveralSynapsesInOneCall(t *testing.T) {

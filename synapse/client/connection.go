@@ -41,8 +41,14 @@ type connection struct {
 
 	mu      sync.Mutex     // guards what follows
 	idle    []*auth.Signer // the one used last at the end
-	channel *grpc.ClientConn
+	channel *channel
 	rest    rest
+}
+
+// channel is a gRPC channel and how many calls are on it, guarded by the connection.
+type channel struct {
+	*grpc.ClientConn
+	calls int
 }
 
 func newConnection(address string, o Options) *connection {
@@ -93,34 +99,49 @@ func (c *connection) release(s *auth.Signer, refused bool) {
 	<-c.places
 }
 
-// open gives the channel to the endpoint. One that could not be connected is replaced:
-// it would fail every call until its own attempts succeed.
-func (c *connection) open() (*grpc.ClientConn, error) {
+// open gives the channel to the endpoint for one call. One that could not be connected is
+// replaced: it would fail every call until its own attempts succeed. Calls that are on
+// it may still be answered, by a server that takes no others, and the last of them closes it.
+func (c *connection) open() (*channel, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.channel != nil && c.channel.GetState() == connectivity.TransientFailure {
-		_ = c.channel.Close()
-		c.channel = nil
+		_ = c.retire()
 	}
 	if c.channel == nil {
-		channel, err := grpc.NewClient("dns:///"+c.address, c.dial...)
+		conn, err := grpc.NewClient("dns:///"+c.address, c.dial...)
 		if err != nil {
 			return nil, err
 		}
-		c.channel = channel
+		c.channel = &channel{ClientConn: conn}
 	}
+	c.channel.calls++
 	return c.channel, nil
+}
+
+// leave ends a call on a channel.
+func (c *connection) leave(ch *channel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ch.calls--
+	if ch != c.channel && ch.calls == 0 {
+		_ = ch.Close()
+	}
+}
+
+// retire takes the channel out of use, and closes it if nobody calls on it. mu is held.
+func (c *connection) retire() (err error) {
+	if c.channel != nil && c.channel.calls == 0 {
+		err = c.channel.Close()
+	}
+	c.channel = nil
+	return err
 }
 
 func (c *connection) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.channel == nil {
-		return nil
-	}
-	err := c.channel.Close()
-	c.channel = nil
-	return err
+	return c.retire()
 }
 
 // call sends a question and gives the reply as it came.
@@ -129,6 +150,7 @@ func (c *connection) call(ctx context.Context, signer *auth.Signer, e Endpoint, 
 	if err != nil {
 		return nil, err
 	}
+	defer c.leave(channel)
 	headers, err := signer.Headers(e.Hotkey, e.format(), auth.Forward)
 	if err != nil {
 		return nil, err

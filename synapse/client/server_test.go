@@ -39,6 +39,7 @@ type scripted struct {
 	checker *auth.Checker
 	script  script
 	address string
+	grpc    *grpc.Server
 
 	mu          sync.Mutex
 	connections int
@@ -66,6 +67,7 @@ func serveAt(t *testing.T, address string, key *auth.Key, s script, options ...g
 	require.NoError(t, err)
 	server := &scripted{t: t, key: key, checker: checker, script: s, address: listener.Addr().String()}
 	g := grpc.NewServer(append(options, grpc.StatsHandler(server))...)
+	server.grpc = g
 	wire.RegisterBittensorServer(g, server)
 	done := make(chan error, 1)
 	go func() { done <- g.Serve(listener) }()
