@@ -148,7 +148,7 @@ func (b *beamSearch) extend(m *beam, logits []float32) error {
 		if math.IsInf(p, -1) {
 			break // banned
 		}
-		m.next = append(m.next, candidate{token: Token(t.Index), logprob: p, total: m.total + p})
+		m.next = append(m.next, candidate{token: t.Index, logprob: p, total: m.total + p})
 	}
 	return nil
 }

@@ -322,7 +322,7 @@ func fillLogprobs(ev *TokenEvent, logits []float32, k int) error {
 	}
 	ev.Logprob = float64(logits[ev.Token]) - lse
 	for _, e := range s.top {
-		ev.Top = append(ev.Top, TokenProb{Token(e.Index), float64(e.Value) - lse})
+		ev.Top = append(ev.Top, TokenProb{e.Index, float64(e.Value) - lse})
 	}
 	return nil
 }

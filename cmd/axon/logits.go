@@ -146,11 +146,11 @@ func describeRows(c *cli.Context, h *rowfile.Header, m *engine.Model, tokens []e
 	v := m.Vocab()
 	h.Model, h.Vocab, h.BOS = m.Name(), v.Size, -1
 	if v.AddBOS {
-		h.BOS = int32(v.BOS)
+		h.BOS = v.BOS
 	}
 	h.K = min(h.K, h.Vocab)
 	h.ChunkRows = chunkRows(h.K)
-	h.Tokens, h.FirstToken, h.TokensHash = uint64(len(tokens)), int32(tokens[0]), tokensHash(tokens)
+	h.Tokens, h.FirstToken, h.TokensHash = uint64(len(tokens)), tokens[0], tokensHash(tokens)
 	var err error
 	if h.Fingerprint, err = modelFingerprint(c); err != nil {
 		return err

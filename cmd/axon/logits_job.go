@@ -93,7 +93,7 @@ type rowChunk struct {
 func (j *rowJob) window(ctx context.Context, w rowfile.Window) error {
 	in := slices.Clone(j.tokens[w.Start:w.End])
 	if bos := j.out.Header().BOS; bos >= 0 {
-		in[0] = engine.Token(bos)
+		in[0] = bos
 	}
 	next := j.out.Next()
 	chunks := j.layOut(w, next)
@@ -162,7 +162,7 @@ func (c *rowChunk) reserve() {
 // target takes the log-probability of the token that came, before put is called.
 func (c *rowChunk) target(row uint64, t engine.Token, logProb float32) {
 	c.reserve()
-	c.targets[row-c.first] = rowfile.Target{Token: int32(t), LogProb: min(logProb, 0)}
+	c.targets[row-c.first] = rowfile.Target{Token: t, LogProb: min(logProb, 0)}
 }
 
 // put copies a row into its chunk, and sends the chunk off when it was the last.

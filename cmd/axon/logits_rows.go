@@ -162,7 +162,7 @@ func (p *textRows) token(b []byte, t int32) []byte {
 	if p.vocab == nil {
 		return b
 	}
-	return strconv.AppendQuote(append(b, ' '), string(p.vocab.Piece(engine.Token(t))))
+	return strconv.AppendQuote(append(b, ' '), string(p.vocab.Piece(t)))
 }
 
 func appendShort(b []byte, v float32) []byte { return strconv.AppendFloat(b, float64(v), 'f', 4, 32) }

@@ -127,10 +127,10 @@ func TestLogitsKeepsTheEnginesRows(t *testing.T) {
 			tokens, want := distributionsOf(t, model, strings.TrimSuffix(string(text), "\n"), h)
 			require.Len(t, rows, len(tokens)-1)
 			require.Equal(t, tokensHash(tokens), h.TokensHash)
-			require.Equal(t, int32(tokens[0]), h.FirstToken)
+			require.Equal(t, tokens[0], h.FirstToken)
 			for i, row := range rows {
 				d, lse := sparseOf(t, want[i], 100)
-				require.Equal(t, int32(tokens[i+1]), row.Target.Token)
+				require.Equal(t, tokens[i+1], row.Target.Token)
 				require.Equal(t, min(float32(float64(want[i][tokens[i+1]])-lse), 0), row.Target.LogProb)
 				requireRow(t, mode, d, row)
 			}

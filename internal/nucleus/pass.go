@@ -74,7 +74,7 @@ func union(a, b []int) []int {
 
 // wanted is at which standard positions distributions are needed (nil: all), and
 // whether at any.
-func (p *pass) wanted() (positions []int, any bool) {
+func (p *pass) wanted() (positions []int, distributions bool) {
 	last := len(p.tokens) - 1
 	switch {
 	case p.any(func(n *synapse.Need) bool { return n.Row != nil }):
