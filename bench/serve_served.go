@@ -173,11 +173,27 @@ func (s *served) startServer() error {
 	if err != nil {
 		return err
 	}
+	s.onClose(takeYourTime())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	s.onClose(func() error { return errors.Join(srv.Shutdown(context.Background()), <-served) })
 	s.endpoint = client.Endpoint{Address: l.Addr().String(), Hotkey: hotkey.Public()}
 	return nil
+}
+
+// takeYourTime lifts the time that a task may take, so that on a slow machine it is
+// measured instead of cut off. The result puts it back.
+func takeYourTime() (undo func() error) {
+	before := map[*synapse.Task]time.Duration{}
+	for _, t := range synapse.Tasks() {
+		before[t], t.Timeout = t.Timeout, patience
+	}
+	return func() error {
+		for t, timeout := range before {
+			t.Timeout = timeout
+		}
+		return nil
+	}
 }
 
 func nucleusOf(e *engine.Engine) (*nucleus.Nucleus, error) {

@@ -16,6 +16,7 @@ import (
 
 	"axon/engine"
 	"axon/models"
+	"axon/synapse"
 	"axon/synapse/auth"
 	"axon/synapse/client"
 )
@@ -81,11 +82,14 @@ func TestServeAsksForEverySynapse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test, turns := quick, 0
+			task, _ := synapse.TaskNamed(want.synapse)
+			limit := task.Timeout
 			test.Synapse = name
 			rows, err := RunServe(t.Context(), where, test, rounds, func() { turns++ })
 			require.NoError(t, err)
 			require.Equal(t, where.Turns(test, rounds), turns)
 			require.Len(t, rows, 1)
+			require.Equal(t, limit, task.Timeout, "as before")
 			r := rows[0]
 			require.Equal(t, want.synapse, r.Synapse)
 			require.Equal(t, rounds*texts/test.Texts, r.Latency.Count)
