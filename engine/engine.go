@@ -68,6 +68,9 @@ func New(m *Model, o Options) (*Engine, error) {
 	if m.learned { // llama.cpp stops the process at a position that the table lacks
 		e.info.ContextSeq = min(e.info.ContextSeq, info.ContextTrain)
 	}
+	if o.Sequence > 0 {
+		e.info.ContextSeq = min(e.info.ContextSeq, o.Sequence)
+	}
 	go newDriver(e).run()
 	return e, nil
 }

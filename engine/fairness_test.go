@@ -96,3 +96,12 @@ func TestLogitsAndHiddenStatesShareAPass(t *testing.T) {
 		require.LessOrEqual(t, maxDiff(logits[pos], both[pos]), 1e-2, "position %d", pos)
 	}
 }
+
+func TestASequenceCanBeShorterThanTheContext(t *testing.T) {
+	e := newEngine(t, engine.Options{Context: 512, Sequence: 100})
+	require.Equal(t, 100, e.Limits().Sequence)
+	last(t, e, longText(100, 1), nothing)
+	err := e.Distributions(context.Background(), engine.RowsRequest{Tokens: longText(101, 1), Each: nothing})
+	require.ErrorIs(t, err, engine.ErrTooLong)
+	require.ErrorContains(t, err, "101 tokens exceed the context of 100")
+}

@@ -15,6 +15,7 @@ type Options struct {
 	// between two looks at the queue, and how promptly a request is cancelled.
 	Batch     int // 0: 512
 	Sequences int // sequences at work or remembered at once; 0: 16
+	Sequence  int // tokens of one sequence at most; 0: what the context holds
 	// Rows is the number of rows of logits that one batch may ask for. They
 	// take Rows × vocabulary × 4 bytes, twice. 0: what fits 128 MiB, but at
 	// least one for each sequence.
@@ -61,6 +62,7 @@ func (o *Options) Validate() error {
 	f.check(o.Context >= 0 && o.Context <= 1<<30, "context of %d tokens: must be 0 (the model's) to %d", o.Context, 1<<30)
 	f.check(o.Batch >= 0 && o.Batch <= 1<<16, "batch of %d tokens: must be 0 (default) to %d", o.Batch, 1<<16)
 	f.check(o.Sequences >= 0 && o.Sequences <= llama.MaxSequences, "%d sequences: must be 0 (default) to %d", o.Sequences, llama.MaxSequences)
+	f.check(o.Sequence >= 0, "sequences of %d tokens: must not be negative", o.Sequence)
 	f.check(o.Rows >= 0, "%d rows: must not be negative", o.Rows)
 	f.check(o.Queue >= 0, "queue of %d: must not be negative", o.Queue)
 	f.check(o.Threads >= 0 && o.Threads <= llama.MaxThreads, "%d threads: must be 0 (all cores) to %d", o.Threads, llama.MaxThreads)

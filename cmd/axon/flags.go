@@ -48,7 +48,7 @@ func modelFlags() []cli.Flag {
 // contextFlags shape the engine.
 func contextFlags() []cli.Flag {
 	return inCategory(categoryContext,
-		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`TOKENS` of context over all sequences; 0: what the model was trained for, at most 4096", EnvVars: []string{"AXON_CTX_SIZE"}},
+		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`TOKENS` of context over all sequences; 0: what the model was trained for, at most 4096, and in axon serve what --tokens-at-work takes", EnvVars: []string{"AXON_CTX_SIZE"}},
 		&cli.IntFlag{Name: "ubatch-size", Aliases: []string{"ub"}, Usage: "`TOKENS` in one physical batch", Value: 512},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "llama.cpp's logical batch; axon submits physical ones, so this only bounds --ubatch-size", Value: 2048},
 		&cli.IntFlag{Name: "parallel", Aliases: []string{"np"}, Usage: "sequences at once", Value: 16},

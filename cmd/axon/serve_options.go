@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"axon/engine"
 	"axon/synapse"
 	"axon/synapse/auth"
 	"axon/synapse/server"
@@ -96,6 +97,20 @@ func serverOptions(c *cli.Context) server.Options {
 		Timeout: c.Duration("timeout"), Receive: c.Duration("receive-timeout"), Send: c.Duration("send-timeout"),
 		Idle: c.Duration("idle-timeout"), Drain: c.Duration("drain-delay"),
 	}
+}
+
+// serveEngineOptions makes room for as many texts at once as the server lets into the
+// model. None is longer than what the model was trained for, unless flags stretch that.
+func serveEngineOptions(c *cli.Context, m engine.ModelInfo) engine.Options {
+	o := engineOptions(c)
+	stretched := o.RopeScaling != "" || o.RopeFreqBase != 0 || o.RopeFreqScale != 0
+	if !stretched {
+		o.Sequence = m.ContextTrain
+	}
+	if o.Context == 0 && m.ContextTrain > 0 {
+		o.Context = min(c.Int("tokens-at-work"), m.ContextTrain*c.Int("parallel"))
+	}
+	return o
 }
 
 // rulesOf reads admissionFlags, but for the metagraph itself.

@@ -131,7 +131,7 @@ func (s *service) openModel(c *cli.Context) error {
 		return err
 	}
 	s.onClose(m.Close)
-	if s.engine, err = engine.New(m, engineOptions(c)); err != nil {
+	if s.engine, err = engine.New(m, serveEngineOptions(c, m.Info())); err != nil {
 		return err
 	}
 	s.onClose(s.engine.Close)
