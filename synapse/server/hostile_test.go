@@ -220,3 +220,21 @@ func TestPingsWithoutEnd(t *testing.T) {
 	}
 	until(t, r.closed)
 }
+
+// However a path is spelt, nobody gets past the check.
+func TestOtherSpellingsOfPaths(t *testing.T) {
+	a := start(t)
+	p := a.peer(t)
+	body := framed(t, p.request(text(1, 2), score()))
+	for _, path := range []string{
+		auth.MethodForward, "Bittensor/Forward", "//Bittensor/Forward", "/Bittensor/Forward/", "/Bittensor//Forward",
+		"/bittensor/forward", "/Bittensor/Forward?", "/Bittensor/%46orward", "/Bittensor/", "/", "*",
+	} {
+		r := rawPeer(t, a.address)
+		id := r.open(path, nil)
+		_ = r.framer.WriteData(id, true, body)
+		until(t, func() bool { return r.statusOf(id) != "" || r.wasReset(id) || r.closed() })
+		require.NotEqual(t, "0", r.statusOf(id), path)
+	}
+	require.Zero(t, a.model.calls.Load())
+}
