@@ -59,7 +59,13 @@ func (q *TextCausalLM) Check(b Batch, l Limits) *Fault {
 	if f := q.Coding.checkIDs(b, true); f != nil && !l.LossyIDs {
 		return f
 	}
-	return checkAnswer(l, b.Texts, b.Length, 2*q.TopK)
+	return checkAnswer(q, b, l)
+}
+
+// Numbers is a probability and an id for each entry.
+func (q *TextCausalLM) Numbers(b Batch) (least, most int64) {
+	n := product(b.Texts, b.Length, 2, q.TopK)
+	return n, n
 }
 
 // Answer writes rows to their places.

@@ -56,7 +56,16 @@ func (q *TextCausalLMNext) Check(b Batch, l Limits) *Fault {
 	if f := q.Coding.checkIDs(b, true); f != nil && !l.LossyIDs {
 		return f
 	}
-	return checkAnswer(l, b.Texts, 2*q.TopK+1)
+	return checkAnswer(q, b, l)
+}
+
+// phraseTokens is more than the phrases of an answer have on average: nearly all have
+// one or two tokens.
+const phraseTokens = 32
+
+// Numbers is a probability and the tokens of each phrase, and a floor for each text.
+func (q *TextCausalLMNext) Numbers(b Batch) (least, most int64) {
+	return product(b.Texts, 1+2*q.TopK), product(b.Texts, 2+phraseTokens, q.TopK)
 }
 
 // Answer keeps each text's phrases in their compact form.

@@ -65,10 +65,10 @@ func checkTopK(k int, l Limits) *Fault {
 	return bound(badRequest, int64(k), "entries a position", int64(l.TopK))
 }
 
-// checkAnswer refuses an answer of more numbers than the limit: the product of
-// the sizes.
-func checkAnswer(l Limits, sizes ...int) *Fault {
-	return bound(badRequest, product(sizes...), "numbers of an answer", l.Answer)
+// checkAnswer refuses a question whose answer has more numbers than the limit.
+func checkAnswer(q Synapse, b Batch, l Limits) *Fault {
+	least, _ := q.Numbers(b)
+	return bound(badRequest, least, "numbers of an answer", l.Answer)
 }
 
 // bound refuses n of something above a limit, with both numbers.
@@ -79,11 +79,11 @@ func bound(code wire.ReturnCode, n int64, what string, limit int64) *Fault {
 	return Faultf(code, "%d %s exceed the limit %d", n, what, limit)
 }
 
-// product multiplies sizes, none negative, and stays at the largest int64.
+// product multiplies sizes, with 0 for what is negative, and stays at the largest int64.
 func product(sizes ...int) int64 {
 	n := int64(1)
 	for _, s := range sizes {
-		if s == 0 {
+		if s <= 0 {
 			return 0
 		}
 	}

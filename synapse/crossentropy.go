@@ -57,7 +57,13 @@ func (q *TextCrossEntropy) Check(b Batch, l Limits) *Fault {
 	if b.Length < 2 {
 		return Faultf(badShape, "%d token of a text is likely after none, 2 are the least", b.Length)
 	}
-	return checkAnswer(l, b.Texts, b.Length-1)
+	return checkAnswer(q, b, l)
+}
+
+// Numbers is one for each token but the first.
+func (q *TextCrossEntropy) Numbers(b Batch) (least, most int64) {
+	n := product(b.Texts, b.Length-1)
+	return n, n
 }
 
 // Answer writes log-probabilities to their places.

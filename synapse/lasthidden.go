@@ -57,11 +57,20 @@ func (q *TextLastHiddenState) Check(b Batch, l Limits) *Fault {
 	if f := q.Coding.checkIDs(b, false); f != nil && !l.LossyIDs {
 		return f
 	}
-	wanted, f := q.wanted(b.Length)
-	if f != nil {
+	if _, f := q.wanted(b.Length); f != nil {
 		return f
 	}
-	return checkAnswer(l, b.Texts, len(wanted), NetworkDimension)
+	return checkAnswer(q, b, l)
+}
+
+// Numbers is those of the positions that are wanted.
+func (q *TextLastHiddenState) Numbers(b Batch) (least, most int64) {
+	positions := b.Length
+	if len(q.Mask) > 0 {
+		positions = len(q.Mask)
+	}
+	n := product(b.Texts, positions, NetworkDimension)
+	return n, n
 }
 
 // wanted are the positions of each text that are answered, in the answer's order.

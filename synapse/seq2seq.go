@@ -109,8 +109,14 @@ func (q *TextSeq2Seq) Check(b Batch, l Limits) *Fault {
 		bound(badRequest, int64(q.maxLength(b)), "tokens of a generated text", int64(l.Generate)),
 		bound(badRequest, int64(q.NumBeams), "beams", int64(l.Beams)),
 		bound(badRequest, int64(q.NumReturnSequences), "sequences a text", int64(l.Beams)),
-		checkAnswer(l, b.Texts, q.NumReturnSequences, q.NumToGenerate),
+		checkAnswer(q, b, l),
 	)
+}
+
+// Numbers is the tokens of all sequences, which can end early.
+func (q *TextSeq2Seq) Numbers(b Batch) (least, most int64) {
+	n := product(b.Texts, q.NumReturnSequences, q.NumToGenerate)
+	return n, n
 }
 
 func (q *TextSeq2Seq) checkCounts() *Fault {

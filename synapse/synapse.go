@@ -20,6 +20,9 @@ type Synapse interface {
 	// Check refuses settings that make no sense for a batch, and what exceeds
 	// the limits, before anything is allocated for it.
 	Check(b Batch, l Limits) *Fault
+	// Numbers is how many numbers an answer about a batch has, at least and at most. The
+	// two differ where it depends on the server's vocabulary. The batch was checked.
+	Numbers(b Batch) (least, most int64)
 	// Answer begins an answer: what is needed of the model for each text of the
 	// batch, and a function that makes the answer's tensor once all needs are met.
 	// The batch was checked.

@@ -199,7 +199,7 @@ func (q *question) prepare(o Options) *synapse.Fault {
 	case err != nil:
 		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_REQUEST_SERIALIZATION_EXCEPTION, "%v", err)
 	}
-	size := replySize(q.batch, q.synapses, o.MaxReply)
+	size := replySize(q.batch, q.synapses)
 	if size > o.MaxReply {
 		return synapse.Faultf(wire.ReturnCode_RETURN_CODE_INVALID_REQUEST,
 			"the reply may take %d bytes, which exceeds the limit %d; ask about fewer tokens, or for fewer numbers of each", size, o.MaxReply)

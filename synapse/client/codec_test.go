@@ -51,12 +51,6 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// numbers is a synapse of another package that tells its size, foreign one that does not.
-type numbers struct{ synapse.TextCrossEntropy }
-type foreign struct{ synapse.Synapse }
-
-func (*numbers) Numbers(b synapse.Batch) int64 { return int64(b.Texts) }
-
 func TestReplySize(t *testing.T) {
 	b := synapse.Batch{Texts: 2, Length: 10}
 	for _, c := range []struct {
@@ -65,20 +59,18 @@ func TestReplySize(t *testing.T) {
 	}{
 		{&synapse.TextLastHiddenState{}, 2 * 10 * 1024},
 		{&synapse.TextCausalLM{TopK: 512}, 2 * 10 * 512 * 2},
-		{&synapse.TextCausalLMNext{TopK: 4096}, 2 + 2*4096*33},
+		{&synapse.TextCausalLMNext{TopK: 4096}, 2 * 4096 * 34},
 		{&synapse.TextSeq2Seq{NumReturnSequences: 3, NumToGenerate: 50}, 2 * 3 * 50},
-		{&synapse.TextCrossEntropy{}, 2 * 10},
-		{&numbers{}, 2},
+		{&synapse.TextCrossEntropy{}, 2 * 9},
 	} {
-		got := replySize(b, []synapse.Synapse{c.synapse}, -1) - replyRoom - int64(len(c.synapse.Settings()))
+		got := replySize(b, []synapse.Synapse{c.synapse}) - replyRoom - int64(len(c.synapse.Settings()))
 		require.Equal(t, 8*c.numbers, got, "%T", c.synapse)
 	}
-	require.Equal(t, int64(1000), replySize(b, []synapse.Synapse{foreign{}}, 1000))
 	for _, k := range []int{math.MinInt, -1, 0} {
-		require.Less(t, replySize(b, []synapse.Synapse{&synapse.TextCausalLM{TopK: k}}, 0), int64(2*replyRoom))
+		require.Less(t, replySize(b, []synapse.Synapse{&synapse.TextCausalLM{TopK: k}}), int64(2*replyRoom))
 	}
 	huge := synapse.Batch{Texts: math.MaxInt32, Length: math.MaxInt32}
-	require.Equal(t, int64(math.MaxInt64), replySize(huge, []synapse.Synapse{&synapse.TextCausalLM{TopK: math.MaxInt32}, &synapse.TextCausalLM{TopK: 1}}, 0))
+	require.Equal(t, int64(math.MaxInt64), replySize(huge, []synapse.Synapse{&synapse.TextCausalLM{TopK: math.MaxInt32}, &synapse.TextCausalLM{TopK: 1}}))
 }
 
 func TestPrintable(t *testing.T) {

@@ -66,7 +66,9 @@ var reasons = []struct {
 }{
 	{auth.ErrHeader, "header"}, {auth.ErrVersion, "version"}, {auth.ErrFormat, "format"},
 	{auth.ErrAddress, "address"}, {auth.ErrSignature, "signature"}, {auth.ErrReceptor, "receptor"},
-	{auth.ErrReplayed, "replayed"}, {auth.ErrMismatch, "mismatch"}, {auth.ErrNotAdmitted, "not_admitted"},
+	{auth.ErrReplayed, "replayed"}, {auth.ErrMismatch, "mismatch"},
+	{auth.ErrDenied, "denied"}, {auth.ErrUnregistered, "registration"}, {auth.ErrStake, "stake"}, {auth.ErrInterval, "time"},
+	{auth.ErrNotAdmitted, "not_admitted"},
 }
 
 func reasonOf(err error) string {

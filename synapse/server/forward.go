@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -47,18 +46,11 @@ func (s *Server) memory(groups []*group) int64 {
 	numbers := int64(0)
 	for _, g := range groups {
 		for _, item := range g.items {
-			numbers += numbersOf(item, s.options.Limits)
+			least, _ := item.Synapse.Numbers(item.Batch)
+			numbers += least
 		}
 	}
 	return numbers * bytesPerNumber
-}
-
-// numbersOf is how many numbers an item's answer has: the least limit that lets it pass.
-func numbersOf(item *synapse.Item, l synapse.Limits) int64 {
-	return int64(sort.Search(int(l.Answer), func(n int) bool {
-		l.Answer = int64(n)
-		return item.Synapse.Check(item.Batch, l) == nil
-	}))
 }
 
 // timeout is the reference's: the least of what the synapses take, and the server's own.
