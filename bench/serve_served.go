@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"axon/engine"
-	"axon/internal/enginevocab"
 	"axon/internal/nucleus"
-	"axon/internal/standard"
 	"axon/synapse"
 	"axon/synapse/auth"
 	"axon/synapse/client"
 	"axon/synapse/server"
+	"axon/synapse/translate"
 	"axon/synapse/wire"
 )
 
@@ -151,7 +150,7 @@ func (s *served) startEngine(m *engine.Model, c Config, cells int) (err error) {
 
 // startServer serves the engine. Nonces are kept in a file, as a server must keep them.
 func (s *served) startServer() error {
-	model, err := nucleusOf(s.engine)
+	model, err := nucleus.New(s.engine, translate.Exact)
 	if err != nil {
 		return err
 	}
@@ -194,14 +193,6 @@ func takeYourTime() (undo func() error) {
 		}
 		return nil
 	}
-}
-
-func nucleusOf(e *engine.Engine) (*nucleus.Nucleus, error) {
-	std, err := standard.Vocab()
-	if err != nil {
-		return nil, err
-	}
-	return nucleus.New(e, nucleus.Options{Server: enginevocab.New(e.Model().Vocab()), Standard: enginevocab.New(std)})
 }
 
 // checker lets everybody in who can prove who they are.

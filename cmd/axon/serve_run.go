@@ -19,9 +19,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"axon/engine"
-	"axon/internal/enginevocab"
 	"axon/internal/nucleus"
-	"axon/internal/standard"
 	"axon/synapse/auth"
 	"axon/synapse/metagraph"
 	"axon/synapse/server"
@@ -135,13 +133,7 @@ func (s *service) openModel(c *cli.Context) error {
 		return err
 	}
 	s.onClose(s.engine.Close)
-	std, err := standard.Vocab()
-	if err != nil {
-		return err
-	}
-	s.nucleus, err = nucleus.New(s.engine, nucleus.Options{
-		Server: enginevocab.New(m.Vocab()), Standard: enginevocab.New(std), Method: s.options.translation,
-	})
+	s.nucleus, err = nucleus.New(s.engine, s.options.translation)
 	return err
 }
 

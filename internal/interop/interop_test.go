@@ -20,12 +20,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"axon/engine"
-	"axon/internal/enginevocab"
 	"axon/internal/nucleus"
 	"axon/internal/standard"
 	"axon/models"
 	"axon/synapse/auth"
 	"axon/synapse/server"
+	"axon/synapse/translate"
 	"axon/synapse/wire"
 )
 
@@ -54,9 +54,7 @@ func serve(t *testing.T) axon {
 	e, err := engine.New(m, engine.Options{Threads: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	std, err := standard.Vocab()
-	require.NoError(t, err)
-	n, err := nucleus.New(e, nucleus.Options{Server: enginevocab.New(m.Vocab()), Standard: enginevocab.New(std)})
+	n, err := nucleus.New(e, translate.Exact)
 	require.NoError(t, err)
 
 	key, err := auth.NewKey()

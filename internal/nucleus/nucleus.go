@@ -13,18 +13,14 @@ import (
 	"sync/atomic"
 
 	"axon/engine"
+	"axon/internal/enginevocab"
+	"axon/internal/standard"
 	"axon/synapse"
 	"axon/synapse/translate"
 )
 
 // ErrEmpty is returned when nothing of a text is left in the model's own tokens.
 var ErrEmpty = errors.New("the text has no tokens in the model's vocabulary")
-
-// Options shape a nucleus.
-type Options struct {
-	Server, Standard translate.Vocabulary // the model's own, and the network's
-	Method           translate.Method     // how rows are translated; empty: Exact
-}
 
 // Nucleus answers about texts in standard tokens. It may be used by many goroutines.
 type Nucleus struct {
@@ -37,22 +33,23 @@ type Nucleus struct {
 	passes, again atomic.Int64
 }
 
-// New makes a nucleus of an engine, and with it the tables that translation needs,
-// which can take a second.
-func New(e *engine.Engine, o Options) (*Nucleus, error) {
-	if o.Method == "" {
-		o.Method = translate.Exact
+// New makes a nucleus of an engine, and with it the tables that translation by a method
+// needs, which can take a second.
+func New(e *engine.Engine, method translate.Method) (*Nucleus, error) {
+	vocab := e.Model().Vocab()
+	std, err := standard.Vocab()
+	if err != nil {
+		return nil, err
 	}
-	pair, err := translate.NewPair(o.Server, o.Standard)
-	if err == nil {
-		err = pair.Warm(o.Method)
+	n := &Nucleus{engine: e, server: enginevocab.New(vocab), std: enginevocab.New(std), method: method}
+	if n.pair, err = translate.NewPair(n.server, n.std); err == nil {
+		err = n.pair.Warm(method)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("vocabularies of %s and of the network: %w", e.Model().Name(), err)
 	}
-	n := &Nucleus{engine: e, pair: pair, server: o.Server, std: o.Standard, method: o.Method}
-	if v := e.Model().Vocab(); v.AddBOS && v.BOS >= 0 {
-		n.start = []int32{v.BOS}
+	if vocab.AddBOS && vocab.BOS >= 0 {
+		n.start = []int32{vocab.BOS}
 	}
 	return n, nil
 }

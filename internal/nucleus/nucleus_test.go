@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"axon/engine"
-	"axon/internal/enginevocab"
 	"axon/internal/nucleus"
 	"axon/internal/standard"
 	"axon/kernels"
@@ -34,9 +33,7 @@ func open(t testing.TB, file string, method translate.Method) (*nucleus.Nucleus,
 	e, err := engine.New(m, engine.Options{Threads: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	std, err := standard.Vocab()
-	require.NoError(t, err)
-	n, err := nucleus.New(e, nucleus.Options{Server: enginevocab.New(m.Vocab()), Standard: enginevocab.New(std), Method: method})
+	n, err := nucleus.New(e, method)
 	require.NoError(t, err)
 	return n, e
 }
@@ -134,7 +131,7 @@ func TestEverythingComesFromOnePass(t *testing.T) {
 }
 
 func TestWhereTokensAreTheSameNothingIsLost(t *testing.T) {
-	n, e := open(t, same, "")
+	n, e := open(t, same, translate.Exact)
 	require.True(t, n.Identical())
 	tokens := heldOut(t, 48)
 	a := ask(t, n, tokens, 8)
@@ -204,7 +201,7 @@ func TestGeneratedTextsCountTheirPrompt(t *testing.T) {
 }
 
 func TestRefusalsAreForTheCallerToRead(t *testing.T) {
-	n, e := open(t, same, "")
+	n, e := open(t, same, translate.Exact)
 	var a answers
 	long := slices.Repeat([]int32{100}, e.Limits().Sequence+1)
 	require.ErrorIs(t, n.Answer(context.Background(), long, []synapse.Need{a.need(1, kernels.ByIndex)}), server.ErrTooLong)
@@ -214,7 +211,7 @@ func TestRefusalsAreForTheCallerToRead(t *testing.T) {
 }
 
 func TestACancelledAnswerEnds(t *testing.T) {
-	n, e := open(t, own, "")
+	n, e := open(t, own, translate.Exact)
 	ctx, cancel := context.WithCancel(context.Background())
 	first := sync.OnceFunc(cancel)
 	need := synapse.Need{K: 1, Row: func(int, kernels.Sparse) error { first(); return nil }}

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"axon/engine"
-	"axon/internal/enginevocab"
 	"axon/internal/nucleus"
 	"axon/internal/standard"
 	"axon/models"
 	"axon/synapse"
 	"axon/synapse/server"
+	"axon/synapse/translate"
 )
 
 // builtIn is the built-in model, as a server's.
@@ -28,9 +28,7 @@ func builtIn(t *testing.T) server.Model {
 	e, err := engine.New(m, engine.Options{Threads: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	std, err := standard.Vocab()
-	require.NoError(t, err)
-	n, err := nucleus.New(e, nucleus.Options{Server: enginevocab.New(m.Vocab()), Standard: enginevocab.New(std)})
+	n, err := nucleus.New(e, translate.Exact)
 	require.NoError(t, err)
 	return n
 }
