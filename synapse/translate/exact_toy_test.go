@@ -182,7 +182,9 @@ func requireDistribution(t testing.TB, probs []float32) {
 	t.Helper()
 	sum := 0.0
 	for _, p := range probs {
-		require.GreaterOrEqual(t, p, float32(0))
+		if !(p >= 0) {
+			require.FailNow(t, "not a probability", "%v", p)
+		}
 		sum += float64(p)
 	}
 	require.InDelta(t, 1, sum, 1e-4)
@@ -217,4 +219,3 @@ func TestTheTextsOwnTokensHaveTheirProbability(t *testing.T) {
 		})
 	}
 }
-
