@@ -130,6 +130,24 @@ func TestEverythingComesFromOnePass(t *testing.T) {
 	}
 }
 
+// Where a text begins inside a token of the model, the model is first asked what
+// begins a text.
+func TestTextsBeginAnywhere(t *testing.T) {
+	n, _ := open(t, own, translate.Exact)
+	text := heldOut(t, 160)
+	asked := int64(0)
+	for at := range 80 {
+		_, before := n.Passes()
+		a := ask(t, n, text[at:at+6], 8)
+		require.Len(t, a.rows, 6, "from %d", at)
+		require.Len(t, a.states, 6, "from %d", at)
+		require.Len(t, a.phrases.List, 8, "from %d", at)
+		_, after := n.Passes()
+		asked += after - before
+	}
+	require.Positive(t, asked, "a window began inside a token")
+}
+
 func TestWhereTokensAreTheSameNothingIsLost(t *testing.T) {
 	n, e := open(t, same, translate.Exact)
 	require.True(t, n.Identical())

@@ -30,21 +30,24 @@ func (p *pass) run(ctx context.Context) error {
 	if !distributions {
 		return p.rows(ctx, p.own, p.ownPositions(), p.end, p.states())
 	}
-	first := true
+	whole := false // has the model run over the whole text?
 	stats, err := p.translated.Distributions(ctx, func(ctx context.Context, own []int32, at []int, each func(int, []float32) error) error {
-		if !first {
+		if whole || !slices.Equal(own, p.own) {
 			return p.rows(ctx, own, at, each, nil)
 		}
-		first = false
-		return p.firstPass(ctx, own, at, each)
+		whole = true
+		return p.wholePass(ctx, own, at, each)
 	}, positions, p.probabilities)
 	p.again.Add(int64(max(0, stats.Passes-1)))
+	if err == nil && !whole && p.any(func(n *synapse.Need) bool { return n.Next != nil || n.Hidden != nil }) {
+		return p.rows(ctx, p.own, p.ownPositions(), p.end, p.states())
+	}
 	return err
 }
 
-// firstPass runs the translation's first run of the model, and takes from it what
+// wholePass runs the model over the text for the translation, and takes from it what
 // is needed of the model's own rows besides.
-func (p *pass) firstPass(ctx context.Context, own []int32, at []int, each func(int, []float32) error) error {
+func (p *pass) wholePass(ctx context.Context, own []int32, at []int, each func(int, []float32) error) error {
 	asked := func(int) bool { return true }
 	if at != nil {
 		wanted := make([]bool, len(own))
