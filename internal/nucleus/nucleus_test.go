@@ -190,6 +190,42 @@ func TestTranslationKeepsWhatTheModelKnows(t *testing.T) {
 	require.Less(t, math.Abs(exact-score.Nats), math.Abs(reference-score.Nats))
 }
 
+// Inside a text nobody asks the model what follows the tokens that did not come, at its end
+// it is asked: what vocabularies alone say must not be far from that.
+func TestWhatDidNotComeIsSharedAsTheModelWould(t *testing.T) {
+	n, _ := open(t, own, translate.Exact)
+	tokens := heldOut(t, 120)
+	inside := everything(t, n, tokens)
+	distance, count := 0.0, 0
+	for s := 16; s+1 < len(tokens); s += 6 {
+		end := everything(t, n, tokens[:s+1])[s]
+		next := tokens[s+1]
+		for token, p := range inside[s] {
+			if int32(token) != next {
+				distance += math.Abs(p/(1-inside[s][next])-end[token]/(1-end[next])) / 2
+			}
+		}
+		count++
+	}
+	require.Less(t, distance/float64(count), 0.16, "mean total variation over %d positions", count)
+	t.Logf("mean total variation %.3f", distance/float64(count))
+}
+
+// everything is the probability of every token at every position.
+func everything(t testing.TB, n *nucleus.Nucleus, tokens []int32) [][]float64 {
+	t.Helper()
+	out := make([][]float64, len(tokens))
+	need := synapse.Need{K: synapse.StandardVocabulary, Row: func(pos int, top kernels.Sparse) error {
+		out[pos] = make([]float64, synapse.StandardVocabulary)
+		for _, e := range top.Entries {
+			out[pos][e.Index] = math.Exp(float64(e.Value))
+		}
+		return nil
+	}}
+	require.NoError(t, n.Answer(context.Background(), tokens, []synapse.Need{need}))
+	return out
+}
+
 func TestGeneratedTextsCountTheirPrompt(t *testing.T) {
 	for _, file := range []string{own, same} {
 		t.Run(file, func(t *testing.T) {

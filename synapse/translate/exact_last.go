@@ -3,6 +3,7 @@ package translate
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 )
 
@@ -67,9 +68,17 @@ func (x *exact) findOpen() open {
 	return o
 }
 
-// zipf is how frequent a token is by its place in the vocabulary. The first 256 are
-// often single bytes, in no order.
-func zipf(t int32) float32 { return 1 / float32(max(t, 256)) }
+// zipf is how frequent a token is, as a token of a text and not as a part of longer ones,
+// by its place in the vocabulary: behind 256 single bytes they stand in the order in
+// which they were joined. Counts of joins fall as 1/rank; what longer tokens take
+// away makes what is left fall faster.
+func zipf(t int32) float32 {
+	rank := float64(max(t-firstJoined, 32))
+	return float32(1 / (rank * math.Sqrt(rank)))
+}
+
+// firstJoined is somewhat before the first token of GPT-2's that is no single byte.
+const firstJoined = 224
 
 // weigh makes shares of one token's frequencies.
 func (o *open) weigh(token int, head int32) {
