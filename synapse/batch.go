@@ -8,12 +8,13 @@ import (
 )
 
 // parseBatch reads a batch. Ids outside the standard tokenizer are refused here
-// where they do not even fit, and by Check otherwise.
-func parseBatch(task *Task, w *wire.Tensor) (Batch, *Fault) {
+// where they do not even fit, and by Check otherwise. What no limits allow is not
+// read: ids of one byte take twenty times as much here.
+func parseBatch(task *Task, w *wire.Tensor, l Limits) (Batch, *Fault) {
 	if _, ok := fromWire(w.GetDtype()); !ok {
 		return Batch{}, unreadable(noType(w))
 	}
-	t, err := Decode(w, math.MaxInt32)
+	t, err := Decode(w, int(min(product(l.Texts, l.Length), math.MaxInt32)))
 	if err != nil {
 		return Batch{}, unreadable(err)
 	}
@@ -42,7 +43,7 @@ func noType(w *wire.Tensor) error {
 
 // unreadable sorts what is wrong with a request's tensor as the reference does.
 func unreadable(err error) *Fault {
-	if errors.Is(err, ErrShape) {
+	if errors.Is(err, ErrShape) || errors.Is(err, ErrLimit) {
 		return Faultf(badShape, "Input shape exception with error:%v", err)
 	}
 	return Faultf(wire.ReturnCode_RETURN_CODE_REQUEST_DESERIALIZATION_EXCEPTION, "Input deserialization exception with error:%v", err)

@@ -61,7 +61,8 @@ func TestHostileRequestsGetTheirFaults(t *testing.T) {
 		"huge ids": {func(m *wire.TensorMessage) {
 			m.Tensors[1], _ = Encode(NewInt64([]int64{1, 2, 1 << 40}, 1, 3), 0)
 		}, badRequest},
-		"topk missing": {func(m *wire.TensorMessage) { m.Synapses[1].SynapseData = nil }, badRequest},
+		"tensor positions": {func(m *wire.TensorMessage) { m.Synapses[1].TensorPos = make([]int32, 65) }, badRequest},
+		"topk missing":     {func(m *wire.TensorMessage) { m.Synapses[1].SynapseData = nil }, badRequest},
 		"long mask": {func(m *wire.TensorMessage) {
 			m.Synapses[1].SynapseType = 1
 			m.Synapses[1].SynapseData = (&TextLastHiddenState{Mask: make([]int32, 1<<16)}).Settings()
@@ -82,6 +83,23 @@ func TestHostileRequestsGetTheirFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Ids of one byte take twenty where they are read.
+func TestBatchesBeyondAllLimitsAreNotRead(t *testing.T) {
+	const n = 1 << 20
+	w, err := Encode(Tensor{DType: Uint8, Shape: []int{1, n}, Data: make([]byte, n)}, 0)
+	require.NoError(t, err)
+	w.Dtype = wire.DataType_DATA_TYPE_INT64
+	l := Limits{Texts: 4, Length: 100}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, fault := parseBatch(causalLM, w, l)
+	runtime.ReadMemStats(&after)
+	require.NotNil(t, fault)
+	require.Equal(t, badShape, fault.Code)
+	require.Contains(t, fault.Message, "[1 1048576] has more than 400 elements")
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(n))
 }
 
 // requireFrugal checks that something allocates little more than a message has.

@@ -166,7 +166,7 @@ func requireNotSent(t *testing.T, folder conformance.Folder, c messageCase) {
 	if len(c.Inputs.Shape) != 2 {
 		w, err := Encode(stored(folder, *c.Inputs), 0)
 		require.NoError(t, err)
-		_, fault := parseBatch(causalLM, w)
+		_, fault := parseBatch(causalLM, w, allowed())
 		require.NotNil(t, fault)
 		_, want, _ := strings.Cut(c.Client[0].Message, "error:")
 		_, got, _ := strings.Cut(fault.Message, "error:")

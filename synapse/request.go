@@ -8,6 +8,9 @@ import (
 // limit; without one a message of two bytes a synapse gets a long answer.
 const maxSynapses = 16
 
+// maxPositions is how many tensors a synapse may name: each has one.
+const maxPositions = 64
+
 // hotkeyLength is the number of characters of a sender's address.
 const hotkeyLength = 48
 
@@ -47,7 +50,7 @@ func ParseForward(m *wire.TensorMessage, l Limits) *Request {
 		r.fail(countsDiffer())
 	}
 	for i, item := range r.open() {
-		item.parse(tensors[i])
+		item.parse(tensors[i], l)
 		if item.Fault == nil && len(m.GetHotkey()) != hotkeyLength {
 			item.Fault = Faultf(wire.ReturnCode_RETURN_CODE_UNKNOWN_EXCEPTION, "Synapse Check Failed")
 		}
@@ -75,7 +78,7 @@ func ParseBackward(m *wire.TensorMessage, l Limits) *Request {
 		r.fail(countsDiffer())
 	}
 	for i, item := range r.open() {
-		item.parse(tensors[i])
+		item.parse(tensors[i], l)
 		item.parseGradient(tensors[n+i])
 		item.known()
 		if item.Fault == nil {
@@ -99,6 +102,10 @@ func newRequest(m *wire.TensorMessage) *Request {
 		return r
 	}
 	for _, s := range m.GetSynapses() {
+		// Which are kept until the answer, and four times what they were on the wire.
+		if n := len(s.GetTensorPos()); n > maxPositions {
+			return &Request{Hotkey: r.Hotkey, Fault: bound(badRequest, int64(n), "tensor positions", maxPositions)}
+		}
 		r.Items = append(r.Items, &Item{asked: s})
 	}
 	return r
@@ -123,7 +130,7 @@ func (r *Request) open() []*Item {
 }
 
 // parse reads the synapse and the batch of an item.
-func (i *Item) parse(t *wire.Tensor) {
+func (i *Item) parse(t *wire.Tensor, l Limits) {
 	task, ok := TaskOf(i.asked.GetSynapseType())
 	if !ok {
 		return
@@ -133,7 +140,7 @@ func (i *Item) parse(t *wire.Tensor) {
 		i.Fault = Faultf(badRequest, "%v", err)
 		return
 	}
-	i.Batch, i.Fault = parseBatch(task, t)
+	i.Batch, i.Fault = parseBatch(task, t, l)
 }
 
 // known gives a fault to an item that asks for a task there is not.

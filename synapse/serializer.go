@@ -19,7 +19,7 @@ var (
 	// ErrShape is returned when a message's bytes are cut off, left over, or in
 	// the wrong order. The reference's server answers such with its shape codes.
 	ErrShape = errors.New("tensor has the wrong extent")
-	// ErrLimit is returned when a tensor exceeds what the caller is ready to take.
+	// ErrLimit is returned when a tensor, or their number, exceeds what the caller is ready to take.
 	ErrLimit = errors.New("tensor exceeds a limit")
 )
 

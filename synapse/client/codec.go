@@ -1,10 +1,10 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"axon/synapse"
@@ -37,39 +37,18 @@ func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// The fields of a message that there are several of.
-const (
-	fieldTensors  = 5
-	fieldSynapses = 9
-)
-
-// unmarshal reads a reply to a number of synapses. Its parts are counted first: an empty
-// one takes two bytes on the wire and hundreds in memory.
+// unmarshal reads a reply to a number of synapses.
 func unmarshal(b []byte, asked int) (*wire.TensorMessage, *synapse.Fault) {
-	unreadable := func(err error) (*wire.TensorMessage, *synapse.Fault) {
-		return nil, synapse.Faultf(wire.ReturnCode_RETURN_CODE_RESPONSE_DESERIALIZATION_EXCEPTION, "the reply is no message: %v", err)
-	}
-	var tensors, answers int
-	for rest := b; len(rest) > 0; {
-		field, _, n := protowire.ConsumeField(rest)
-		if n < 0 {
-			return unreadable(protowire.ParseError(n))
-		}
-		switch field {
-		case fieldTensors:
-			tensors++
-		case fieldSynapses:
-			answers++
-		}
-		rest = rest[n:]
-	}
-	if max(tensors, answers) > asked {
-		return nil, synapse.Faultf(wire.ReturnCode_RETURN_CODE_RESPONSE_SHAPE_EXCEPTION,
-			"a reply of %d synapses and %d tensors exceeds the %d asked for", answers, tensors, asked)
-	}
 	m := new(wire.TensorMessage)
-	if err := proto.Unmarshal(b, m); err != nil {
-		return unreadable(err)
+	err := synapse.CheckParts(b, asked)
+	if err == nil {
+		err = proto.Unmarshal(b, m)
+	}
+	switch {
+	case errors.Is(err, synapse.ErrLimit):
+		return nil, synapse.Faultf(wire.ReturnCode_RETURN_CODE_RESPONSE_SHAPE_EXCEPTION, "the reply has more than was asked for: %v", err)
+	case err != nil:
+		return nil, synapse.Faultf(wire.ReturnCode_RETURN_CODE_RESPONSE_DESERIALIZATION_EXCEPTION, "the reply is no message: %v", err)
 	}
 	return m, nil
 }

@@ -10,13 +10,17 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"axon/synapse"
 	"axon/synapse/auth"
 	"axon/synapse/wire"
 )
+
+// mostParts is how many tensors, or synapses, of a request are looked at at all; each
+// takes some hundred bytes.
+const mostParts = 1024
 
 // method is what differs between Forward and Backward.
 type method struct {
@@ -80,13 +84,17 @@ func (s *Server) take(stream grpc.ServerStream, c *call) (err error) {
 		s.metrics.refuse("requests")
 		return status.Errorf(codes.ResourceExhausted, "%d requests are at work, which is the limit; try again later", s.options.Requests)
 	}
-	message, err := s.receive(stream)
+	body, err := s.receive(stream)
 	if err != nil {
 		return err
 	}
+	c.received = len(body)
+	if err := s.parse(stream.Context(), c, body); err != nil {
+		return err
+	}
 	defer func() { s.queue.leave(c.held) }()
-	c.received = proto.Size(message)
-	s.reply(stream.Context(), c, message)
+	c.method.answer(stream.Context(), c)
+	c.reply = c.request.Reply(s.options.Hotkey.Address())
 	c.answered = time.Since(c.began)
 	return s.send(stream, c)
 }
@@ -100,12 +108,12 @@ func (s *Server) welcome(ctx context.Context, c *call) (err error) {
 	return err
 }
 
-// receive reads and decodes the body, of a caller who is welcome. Whoever sends it too
-// slowly loses the call: when a handler returns, grpc stops reading for it.
-func (s *Server) receive(stream grpc.ServerStream) (*wire.TensorMessage, error) {
-	message := new(wire.TensorMessage)
+// receive reads the body, of a caller who is welcome. Whoever sends it too slowly loses
+// the call: when a handler returns, grpc stops reading for it.
+func (s *Server) receive(stream grpc.ServerStream) ([]byte, error) {
+	in := new(incoming)
 	done := make(chan error, 1)
-	go func() { done <- stream.RecvMsg(message) }()
+	go func() { done <- stream.RecvMsg(in) }()
 	late := time.NewTimer(s.options.Receive)
 	defer late.Stop()
 	select {
@@ -114,18 +122,33 @@ func (s *Server) receive(stream grpc.ServerStream) (*wire.TensorMessage, error) 
 			s.metrics.refuse("body")
 			return nil, err
 		}
-		return message, nil
+		return in.body, nil
 	case <-late.C:
 		s.metrics.refuse("slow")
 		return nil, status.Errorf(codes.DeadlineExceeded, "the request took longer to arrive than %v", s.options.Receive)
 	}
 }
 
-// reply makes the answer.
-func (s *Server) reply(ctx context.Context, c *call, message *wire.TensorMessage) {
+// parse decodes a request. That can take twenty times the request's own memory for a
+// moment: no more do so at once than there are processors.
+func (s *Server) parse(ctx context.Context, c *call, body []byte) error {
+	select {
+	case s.parsing <- struct{}{}:
+		defer func() { <-s.parsing }()
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	message := new(wire.TensorMessage)
+	err := synapse.CheckParts(body, mostParts)
+	if err == nil {
+		err = s.codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(body)}, message)
+	}
+	if err != nil {
+		s.metrics.refuse("body")
+		return status.Errorf(codes.InvalidArgument, "the request cannot be read: %v", err)
+	}
 	c.request = c.method.parse(message, s.options.Limits)
-	c.method.answer(ctx, c)
-	c.reply = c.request.Reply(s.options.Hotkey.Address())
+	return nil
 }
 
 // send writes the answer, and returns when it has left. A peer that does not take it

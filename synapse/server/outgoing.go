@@ -43,7 +43,10 @@ func (o *outgoing) marshal() (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(&data, o)}, nil
 }
 
-// codec is protobuf's, and knows answers.
+// incoming is a request as it came. grpc would decode it before anybody can look at it.
+type incoming struct{ body []byte }
+
+// codec is protobuf's, and knows answers and requests.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -54,4 +57,13 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return o.marshal()
 	}
 	return c.CodecV2.Marshal(v)
+}
+
+// Unmarshal decodes a message, and leaves a request as it is.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if in, ok := v.(*incoming); ok {
+		in.body = data.Materialize()
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -32,10 +33,12 @@ const (
 type Server struct {
 	options  Options
 	grpc     *grpc.Server
+	codec    codec
 	health   *health.Server
 	door     *door
 	checks   chan struct{} // held by checks for connections that have proven nobody
 	requests chan struct{} // held by requests from their check to their end
+	parsing  chan struct{} // held while a request is decoded
 	queue    *queue
 	metrics  *metrics
 	log      *requestLog
@@ -58,9 +61,11 @@ func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{
 		options:  o,
+		codec:    newCodec(),
 		health:   health.NewServer(),
 		checks:   make(chan struct{}, o.Checks),
 		requests: make(chan struct{}, o.Requests),
+		parsing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		queue:    newQueue(load{o.Tokens, o.Answers}, o.Queue),
 		log:      newRequestLog(o.Logger),
 		stopped:  make(chan struct{}),
@@ -84,7 +89,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	o := s.options
 	options := []grpc.ServerOption{
 		grpc.InTapHandle(s.tap),
-		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ForceServerCodecV2(s.codec),
 		grpc.MaxRecvMsgSize(o.Message),
 		grpc.MaxConcurrentStreams(uint32(o.Streams)),
 		grpc.MaxHeaderListSize(headerLimit),
