@@ -128,8 +128,8 @@ func apart(groups []*group) []*group {
 }
 
 // begin asks every item what it needs. Memory for answers is taken here, and not while
-// the group waits in the queue.
-func (g *group) begin() error {
+// the group waits in the queue. No text is generated for longer than a time.
+func (g *group) begin(longest time.Duration) error {
 	g.needs = make([][]synapse.Need, g.batch.Texts)
 	g.finish = make([]finisher, len(g.items))
 	for i, item := range g.items {
@@ -138,6 +138,9 @@ func (g *group) begin() error {
 			return fmt.Errorf("%s has %d needs for %d texts", item.Synapse.Task().Name, len(needs), g.batch.Texts)
 		}
 		for text, need := range needs {
+			if need.Generation != nil {
+				need.Generation.MaxTime = min(need.Generation.MaxTime, longest)
+			}
 			g.needs[text] = append(g.needs[text], need)
 		}
 		g.finish[i] = finish
@@ -198,7 +201,7 @@ func (w *work) enter(g *group) (room, error) {
 	}
 	*held, r.bytes = w.bytes, 0
 	if g.needs == nil {
-		err = w.server.safely(g.begin)
+		err = w.server.safely(func() error { return g.begin(w.server.options.Limits.MaxTime) })
 	}
 	if err != nil {
 		w.server.queue.leave(r)

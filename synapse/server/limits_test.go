@@ -1,9 +1,13 @@
 package server_test
 
 import (
+	"context"
 	"math"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -145,4 +149,62 @@ func TestLargeMessages(t *testing.T) {
 	requireStatus(t, err, codes.ResourceExhausted, "1048576")
 	require.Zero(t, a.model.calls.Load())
 	require.NoError(t, p.tryScore())
+}
+
+// Of a few bytes each much could become in memory.
+func TestRequestsOfManyParts(t *testing.T) {
+	a := start(t)
+	p := a.peer(t)
+	for name, c := range map[string]struct {
+		change func(*wire.TensorMessage)
+		words  string
+	}{
+		"tensors":  {func(m *wire.TensorMessage) { m.Tensors = make([]*wire.Tensor, 1<<20) }, "1 synapses and 1048576 tensors exceed 1024 of each"},
+		"synapses": {func(m *wire.TensorMessage) { m.Synapses = make([]*wire.Synapse, 1<<20) }, "1048576 synapses and 1 tensors exceed 1024 of each"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := p.request(text(1, 2), score())
+			c.change(m)
+			before := decoded.Load()
+			_, err := p.send(m)
+			requireStatus(t, err, codes.InvalidArgument, c.words)
+			require.Equal(t, before, decoded.Load())
+		})
+	}
+	require.NoError(t, p.tryScore())
+}
+
+func TestBytesThatAreNoMessage(t *testing.T) {
+	a := start(t)
+	r := rawPeer(t, a.address)
+	id := r.forward(a.peer(t))
+	require.NoError(t, r.framer.WriteData(id, true, []byte{0, 0, 0, 0, 1, 0xff}))
+	until(t, func() bool { return r.statusOf(id) == strconv.Itoa(int(codes.InvalidArgument)) })
+	require.Contains(t, a.log.String(), "the request cannot be read")
+}
+
+// generations is a model that notes for how long it may generate.
+type generations struct {
+	model
+	longest atomic.Int64
+}
+
+func (g *generations) Answer(ctx context.Context, tokens []int32, needs []synapse.Need) error {
+	for _, n := range needs {
+		g.longest.Store(int64(n.Generation.MaxTime))
+	}
+	return g.model.Answer(ctx, tokens, needs)
+}
+
+// Who asks for longer is not refused: what there is by then is sent.
+func TestTextsAreGeneratedForSoLong(t *testing.T) {
+	g := new(generations)
+	a := start(t, func(o *server.Options) { o.Model, o.Limits.MaxTime = g, 7*time.Second })
+	p := a.peer(t)
+	for asked, given := range map[float32]time.Duration{150: 7 * time.Second, 2: 2 * time.Second} {
+		q := generate()
+		q.MaxTime = asked
+		requireCodes(t, p.ask(text(1, 2), q), success)
+		require.Equal(t, given, time.Duration(g.longest.Load()))
+	}
 }
