@@ -142,7 +142,11 @@ func (q *TextCausalLMNext) Decode(b Batch, w *wire.Tensor) (Answer, error) {
 	if len(texts) != b.Texts {
 		return nil, wrong(ErrDecode, "phrases of %d texts, want %d", len(texts), b.Texts)
 	}
-	return &NextPhrases{texts}, nil
+	n := &NextPhrases{texts}
+	if width := n.width(); width > maxWidth { // all phrases of its tensor take as much
+		return nil, wrong(ErrDecode, "a phrase of %d tokens exceeds the limit %d", width-1, maxWidth-1)
+	}
+	return n, nil
 }
 
 func (*TextCausalLMNext) answersWithIDs() bool { return true }

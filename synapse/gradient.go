@@ -145,7 +145,7 @@ func (q *TextCausalLMNext) wrongGradient(kind error, b Batch, shape []int) error
 		b.Texts, q.TopK, listed(shape), q.Task().Name)
 }
 
-// maxWidth is how many tokens a phrase may have in a gradient.
+// maxWidth is how many tokens, and a probability, a phrase may have in a tensor or a gradient.
 const maxWidth = 1 << 12
 
 // DecodeGradient checks the same.

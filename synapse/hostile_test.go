@@ -102,6 +102,23 @@ func TestBatchesBeyondAllLimitsAreNotRead(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(n))
 }
 
+// The tensor of phrases is as wide as the longest: one would make all others as long.
+func TestPhrasesAreOfBearableLength(t *testing.T) {
+	q := &TextCausalLMNext{TopK: 2}
+	for tokens, fine := range map[int]bool{maxWidth - 1: true, maxWidth: false} {
+		long := Phrases{List: []Phrase{{0.5, make([]int32, tokens)}, {0.25, []int32{1}}}}
+		values := AppendPhrases(nil, long)
+		w, err := Encode(NewFloat32(values, len(values)), 0)
+		require.NoError(t, err)
+		_, err = q.Decode(Batch{Texts: 1, Length: 1, Tokens: []int32{1}}, w)
+		if fine {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "a phrase of 4096 tokens exceeds the limit 4095")
+		}
+	}
+}
+
 // requireFrugal checks that something allocates little more than a message has.
 func requireFrugal(t *testing.T, m proto.Message, do func()) {
 	t.Helper()
