@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"runtime"
 	"sync/atomic"
@@ -91,7 +92,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.InTapHandle(s.tap),
 		grpc.ForceServerCodecV2(s.codec),
 		grpc.MaxRecvMsgSize(o.Message),
-		grpc.MaxConcurrentStreams(uint32(o.Streams)),
+		grpc.MaxConcurrentStreams(uint32(min(int64(o.Streams), math.MaxUint32))),
 		grpc.MaxHeaderListSize(headerLimit),
 		grpc.ConnectionTimeout(o.Handshake),
 		grpc.StaticStreamWindowSize(window),
