@@ -143,6 +143,8 @@ func TestBadServeArguments(t *testing.T) {
 		{"--max-texts 0", 2, "--max-texts 0: must be 1 or more"},
 		{"--max-answer -1", 2, "must be 1 or more"},
 		{"--timeout -1s", 2, "must not be negative"},
+		{"--timeout 0s", 2, "--timeout 0: must be a time"},
+		{"--idle-timeout 0s", 2, "must be a time"},
 		{"--timeout 12", 2, "--help lists"},
 		{"--min-interval -1s", 2, "must not be negative"},
 		{"--log-format xml", 2, "text or json"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,12 +60,18 @@ func checkNumbers(c *cli.Context) error {
 	}
 	for _, f := range append(timeFlags(), &cli.DurationFlag{Name: "min-interval"}) {
 		name := f.Names()[0]
-		if d := c.Duration(name); d < 0 {
+		switch d := c.Duration(name); {
+		case d < 0:
 			return usageError("--%s %v: must not be negative", name, d)
+		case d == 0 && !slices.Contains(mayBeZero, name):
+			return usageError("--%s 0: must be a time, as in 12s", name)
 		}
 	}
 	return nil
 }
+
+// mayBeZero are the times of which there may be none.
+var mayBeZero = []string{"drain-delay", "drain-timeout", "min-interval"}
 
 func newLogger(c *cli.Context) (*slog.Logger, error) {
 	var level slog.Level
