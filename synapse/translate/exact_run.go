@@ -223,7 +223,7 @@ func (r *exactRun) scatter(cut crossing, probs, to []float32, scale float64) (ma
 			if head := r.heads[t]; head >= 0 {
 				p *= float32(scale)
 				mass += float64(p)
-				if keep := r.open.keep[t]; keep < 1 {
+				if keep := r.open.keep[t]; keep < 1 && p >= shared {
 					r.open.spread(int32(t), p, to)
 					p *= keep
 				}
@@ -245,6 +245,10 @@ func (r *exactRun) scatter(cut crossing, probs, to []float32, scale float64) (ma
 	}
 	return mass
 }
+
+// shared is the probability from which on a token is shared with those that it may be
+// the start of: of what is unlikelier the shares would cost more than they tell.
+const shared = 1e-7
 
 // list is scatter for rows that have little to say.
 func (r *exactRun) list(cut crossing, probs []float32, to *slot, scale float64) (mass float64) {
