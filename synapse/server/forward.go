@@ -148,8 +148,16 @@ func (g *group) begin(longest time.Duration) error {
 	return nil
 }
 
-// cost is that of one text.
-func (g *group) cost() load { return load{tokens: max(g.batch.Length, leastCost)} }
+// cost is that of one text: what is generated takes room in the model as well.
+func (g *group) cost() load {
+	tokens := max(g.batch.Length, leastCost)
+	for _, item := range g.items {
+		if s, ok := item.Synapse.(interface{ Load(synapse.Batch) int }); ok {
+			tokens = max(tokens, s.Load(g.batch))
+		}
+	}
+	return load{tokens: tokens}
+}
 
 // refuse gives all items a fault.
 func (g *group) refuse(f *synapse.Fault) {

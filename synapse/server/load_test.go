@@ -141,6 +141,37 @@ func TestTextsOfABatchRunTogetherAsFarAsThereIsRoom(t *testing.T) {
 	require.LessOrEqual(t, a.model.most.Load(), int64(3))
 }
 
+// What will be generated takes room, too: who asks for much in few words leaves some to others.
+func TestGeneratedTextsTakeTheirRoom(t *testing.T) {
+	a := start(t)
+	open := make(chan struct{})
+	a.model.hold = func(ctx context.Context, tokens []int32) error {
+		if tokens[0] == 7 { // the other's
+			return nil
+		}
+		select {
+		case <-open:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	p := a.peer(t)
+	q := generate()
+	q.DoSample, q.NumReturnSequences, q.NumToGenerate = true, 8, 1000
+	request := p.request(texts(4, 2), q)
+	ctx := p.signed(t.Context())
+	done := make(chan *wire.TensorMessage, 1)
+	go func() {
+		reply, _ := p.client.Forward(ctx, request)
+		done <- reply
+	}()
+	until(t, func() bool { return metric(a, "axon_queue_requests") == "1" && a.model.running.Load() == 1 })
+	requireCodes(t, a.peer(t).score(7, 8), success)
+	close(open)
+	requireCodes(t, <-done, success)
+}
+
 func TestRequestsAreCounted(t *testing.T) {
 	a := start(t, func(o *server.Options) { o.Requests = 1 })
 	g := newGate(a)

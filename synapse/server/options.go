@@ -25,7 +25,7 @@ type Options struct {
 	Limits  synapse.Limits // of each synapse; zero fields: the defaults below
 
 	// What is here at once.
-	Tokens   int   // in the model, each text counting as at least 64; default 8192
+	Tokens   int   // in the model, each text counting as at least 64, and with all that is generated; default 8192
 	Queue    int   // requests that wait for the model; default 256; those with the least stake give way
 	Requests int   // from header to answer; default 512; more get RESOURCE_EXHAUSTED
 	Answers  int64 // bytes of answers from their beginning until they are sent, those of one request included; default 2 GiB
