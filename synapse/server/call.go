@@ -51,6 +51,7 @@ type call struct {
 	reply    *wire.TensorMessage
 	answered time.Duration // from its beginning to its answer, not yet sent
 	held     room          // of the queue's, until the call ends
+	share    int64         // of the caller's memory for answers, until the call ends
 	received int           // bytes
 	sent     int           // bytes
 	waited   time.Duration // for room in the model, its texts' together
@@ -92,7 +93,10 @@ func (s *Server) take(stream grpc.ServerStream, c *call) (err error) {
 	if err := s.parse(stream.Context(), c, body); err != nil {
 		return err
 	}
-	defer func() { s.queue.leave(c.held) }()
+	defer func() {
+		s.queue.leave(c.held)
+		s.shares.giveBack(c.caller.Hotkey, c.share)
+	}()
 	c.method.answer(stream.Context(), c)
 	c.reply = c.request.Reply(s.options.Hotkey.Address())
 	c.answered = time.Since(c.began)

@@ -32,11 +32,16 @@ func (s *Server) answer(ctx context.Context, c *call) {
 	w := &work{server: s, call: c, place: s.queue.place(s.options.Policy.Priority(c.caller.Hotkey)), bytes: s.memory(groups)}
 	if limit := s.queue.capacity.bytes; w.bytes > limit {
 		f := synapse.Faultf(wire.ReturnCode_RETURN_CODE_INVALID_REQUEST, "answers of %d bytes exceed the limit %d", w.bytes, limit)
-		for _, g := range groups {
-			g.refuse(f)
-		}
+		refuseAll(groups, f)
 		return
 	}
+	before, ok := s.shares.take(c.caller.Hotkey, w.bytes)
+	if !ok {
+		refuseAll(groups, synapse.Faultf(wire.ReturnCode_RETURN_CODE_NUCLEUS_FULL,
+			"answers of %d bytes beside %d that are on their way to you exceed the limit %d; fetch those first", w.bytes, before, s.shares.limit))
+		return
+	}
+	c.share = w.bytes
 	w.run(ctx, groups)
 	w.run(ctx, apart(groups))
 }
@@ -157,6 +162,12 @@ func (g *group) cost() load {
 		}
 	}
 	return load{tokens: tokens}
+}
+
+func refuseAll(groups []*group, f *synapse.Fault) {
+	for _, g := range groups {
+		g.refuse(f)
+	}
 }
 
 // refuse gives all items a fault.

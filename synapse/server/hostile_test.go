@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"axon/synapse"
 	"axon/synapse/auth"
 	"axon/synapse/server"
+	"axon/synapse/wire"
 )
 
 // soon are times that a test waits out.
@@ -237,4 +239,22 @@ func TestOtherSpellingsOfPaths(t *testing.T) {
 		require.NotEqual(t, "0", r.statusOf(id), path)
 	}
 	require.Zero(t, a.model.calls.Load())
+}
+
+// Whoever fetches nothing can hold a part of the memory for answers, and others are answered.
+func TestUnreadAnswersLeaveRoomForOthers(t *testing.T) {
+	const answer = 4 * 64 * 512 * 2 * 8 // bytes, as memory counts them
+	a := start(t, func(o *server.Options) { o.Send, o.Answers = time.Minute, 4*answer })
+	question := &synapse.TextCausalLM{TopK: 512}
+	greedy := a.peer(t)
+	r := rawPeer(t, a.address)
+	for range 4 {
+		id := r.forward(greedy)
+		require.NoError(t, r.framer.WriteData(id, true, framed(t, greedy.request(texts(4, 64), question))))
+	}
+	until(t, func() bool { return metric(a, "axon_answers_bytes") == fmt.Sprint(float64(answer)) })
+	reply := greedy.ask(texts(4, 64), question)
+	require.Equal(t, wire.ReturnCode_RETURN_CODE_NUCLEUS_FULL, reply.GetReturnCode())
+	require.Contains(t, reply.GetSynapses()[0].GetMessage(), "exceed the limit")
+	require.Equal(t, wire.ReturnCode_RETURN_CODE_SUCCESS, a.peer(t).ask(texts(4, 64), question).GetReturnCode())
 }

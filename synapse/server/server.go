@@ -41,6 +41,7 @@ type Server struct {
 	requests chan struct{} // held by requests from their check to their end
 	parsing  chan struct{} // held while a request is decoded
 	queue    *queue
+	shares   *shares
 	metrics  *metrics
 	log      *requestLog
 
@@ -68,6 +69,7 @@ func New(o Options) (*Server, error) {
 		requests: make(chan struct{}, o.Requests),
 		parsing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		queue:    newQueue(load{o.Tokens, o.Answers}, o.Queue),
+		shares:   newShares(o.Answers),
 		log:      newRequestLog(o.Logger),
 		stopped:  make(chan struct{}),
 	}
