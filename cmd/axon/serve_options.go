@@ -115,7 +115,7 @@ func serveEngineOptions(c *cli.Context, m engine.ModelInfo) engine.Options {
 		o.Sequence = m.ContextTrain
 	}
 	if o.Context == 0 && m.ContextTrain > 0 {
-		o.Context = min(c.Int("tokens-at-work"), m.ContextTrain*c.Int("parallel"))
+		o.Context = min(c.Int("tokens-at-work"), m.ContextTrain*max(1, o.Sequences))
 	}
 	return o
 }

@@ -137,5 +137,9 @@ func (n *Nucleus) rows(ctx context.Context, own []int32, positions []int, each, 
 	if state != nil {
 		req.State = func(p int, s []float32) error { return state(p-shift, s) }
 	}
-	return n.engine.Distributions(ctx, req)
+	err := n.engine.Distributions(ctx, req)
+	if errors.Is(err, engine.ErrTooLong) {
+		return fmt.Errorf("%w: %w", translate.ErrNoRoom, err)
+	}
+	return err
 }

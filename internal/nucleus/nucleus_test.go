@@ -264,6 +264,26 @@ func TestRefusalsAreForTheCallerToRead(t *testing.T) {
 	require.ErrorIs(t, n.Answer(context.Background(), []int32{1}, []synapse.Need{{Generation: &g, Generated: func(int, []int32) error { return nil }}}), server.ErrUnsupported)
 }
 
+func TestATextMayFillTheContext(t *testing.T) {
+	n, e := open(t, own, translate.Exact)
+	tokens := heldOut(t, 1000)
+	std, err := standard.Vocab()
+	require.NoError(t, err)
+	for full := e.Limits().Sequence; ; {
+		text, err := std.Text(tokens)
+		require.NoError(t, err)
+		mine, err := e.Model().Vocab().Tokenize(text, true, false)
+		require.NoError(t, err)
+		if len(mine) <= full {
+			t.Logf("%d tokens of %d", len(mine), full)
+			break
+		}
+		tokens = tokens[:len(tokens)-1]
+	}
+	a := ask(t, n, tokens, 8)
+	require.Len(t, a.rows, len(tokens))
+}
+
 func TestACancelledAnswerEnds(t *testing.T) {
 	n, e := open(t, own, translate.Exact)
 	ctx, cancel := context.WithCancel(context.Background())

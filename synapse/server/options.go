@@ -69,7 +69,7 @@ func DefaultLimits() synapse.Limits {
 		TopK:     4096,
 		Answer:   32 << 20,
 		Generate: 1024,
-		Beams:    16,
+		Beams:    8, // each takes two of a model's sequences
 		MaxTime:  blockTime,
 	}
 }

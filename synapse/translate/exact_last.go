@@ -3,6 +3,7 @@ package translate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 )
@@ -145,6 +146,9 @@ func (r *exactRun) finishLast(ctx context.Context, model Rows, stats *Stats) err
 		err := model(ctx, tokens, []int{len(tokens) - 1}, func(_ int, logits []float32) error {
 			return r.goOn(open, logits)
 		})
+		if errors.Is(err, ErrNoRoom) {
+			break
+		}
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ var (
 	ErrToken = errors.New("token outside the standard vocabulary")
 	// ErrText is returned when a text has no tokens to translate.
 	ErrText = errors.New("nothing to translate")
+	// ErrNoRoom is returned by a model that cannot run over so many tokens: what it would have been asked again for is then guessed.
+	ErrNoRoom = errors.New("no room in the model")
 	// ErrMethod is returned when there is no such method.
 	ErrMethod = errors.New("unknown method of translation")
 )
