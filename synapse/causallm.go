@@ -62,6 +62,9 @@ func (q *TextCausalLM) Check(b Batch, l Limits) *Fault {
 	return checkAnswer(q, b, l)
 }
 
+// Load is the text itself.
+func (*TextCausalLM) Load(b Batch) int { return b.Length }
+
 // Numbers is a probability and an id for each entry.
 func (q *TextCausalLM) Numbers(b Batch) (least, most int64) {
 	n := product(b.Texts, b.Length, 2, q.TopK)

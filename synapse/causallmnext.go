@@ -63,6 +63,9 @@ func (q *TextCausalLMNext) Check(b Batch, l Limits) *Fault {
 // one or two tokens.
 const phraseTokens = 32
 
+// Load is the text itself.
+func (*TextCausalLMNext) Load(b Batch) int { return b.Length }
+
 // Numbers is a probability and the tokens of each phrase, and a floor for each text.
 func (q *TextCausalLMNext) Numbers(b Batch) (least, most int64) {
 	return product(b.Texts, 1+2*q.TopK), product(b.Texts, 2+phraseTokens, q.TopK)

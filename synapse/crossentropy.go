@@ -60,6 +60,9 @@ func (q *TextCrossEntropy) Check(b Batch, l Limits) *Fault {
 	return checkAnswer(q, b, l)
 }
 
+// Load is the text itself.
+func (*TextCrossEntropy) Load(b Batch) int { return b.Length }
+
 // Numbers is one for each token but the first.
 func (q *TextCrossEntropy) Numbers(b Batch) (least, most int64) {
 	n := product(b.Texts, b.Length-1)

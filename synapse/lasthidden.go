@@ -63,6 +63,9 @@ func (q *TextLastHiddenState) Check(b Batch, l Limits) *Fault {
 	return checkAnswer(q, b, l)
 }
 
+// Load is the text itself.
+func (*TextLastHiddenState) Load(b Batch) int { return b.Length }
+
 // Numbers is those of the positions that are wanted.
 func (q *TextLastHiddenState) Numbers(b Batch) (least, most int64) {
 	positions := b.Length

@@ -168,8 +168,7 @@ func isInf(v float32) bool { return math.IsInf(float64(v), 0) }
 // maxLength is where a sequence ends: at least one token is generated.
 func (q *TextSeq2Seq) maxLength(b Batch) int { return max(b.Length+1, q.NumToGenerate) }
 
-// Load is how many tokens each text of a checked batch may come to in a model: those of
-// all its beams, or sequences, at their longest.
+// Load is that of all beams, or sequences, at their longest.
 func (q *TextSeq2Seq) Load(b Batch) int {
 	return max(q.NumBeams, q.NumReturnSequences) * q.maxLength(b)
 }

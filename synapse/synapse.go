@@ -23,6 +23,9 @@ type Synapse interface {
 	// Numbers is how many numbers an answer about a batch has, at least and at most. The
 	// two differ where it depends on the server's vocabulary. The batch was checked.
 	Numbers(b Batch) (least, most int64)
+	// Load is how many tokens each text of a checked batch may come to in a model: its own,
+	// or all that is generated from it.
+	Load(b Batch) int
 	// Answer begins an answer: what is needed of the model for each text of the
 	// batch, and a function that makes the answer's tensor once all needs are met.
 	// The batch was checked.

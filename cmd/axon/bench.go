@@ -188,28 +188,41 @@ func benchPeers(c *cli.Context) (bench.Peers, error) {
 
 // model measures all tests on one model; an empty path is the built-in one.
 func (r *benchRun) model(c *cli.Context, path string) error {
-	o := engine.ModelOptions{Path: path, GPULayers: r.config.GPULayers, CPUOnly: r.config.GPULayers == 0, NoMmap: r.config.NoMmap}
-	if path == "" {
-		o.Data, o.Name = models.BuiltIn, models.BuiltInName
-		if (r.peers != bench.Peers{}) { // they read files only
-			var err error
-			if path, err = builtInFile(); err != nil {
-				return err
-			}
-			defer func() { _ = os.Remove(path) }()
-		}
-	}
-	m, err := engine.OpenModel(c.Context, o)
+	m, file, closeModel, err := openBenchModel(c, path, r.config, r.peers != bench.Peers{})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = m.Close() }()
+	defer closeModel()
 	for _, t := range r.tests {
-		if err := r.test(c, m, path, t); err != nil {
+		if err := r.test(c, m, file, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// openBenchModel opens a model to measure; an empty path is the built-in one, of which
+// peers need a file, since they read nothing else.
+func openBenchModel(c *cli.Context, path string, config bench.Config, peers bool) (m *engine.Model, file string, done func(), err error) {
+	o := engine.ModelOptions{Path: path, GPULayers: config.GPULayers, CPUOnly: config.GPULayers == 0, NoMmap: config.NoMmap}
+	remove := func() {}
+	if path == "" {
+		o.Data, o.Name = models.BuiltIn, models.BuiltInName
+		if peers {
+			if path, err = builtInFile(); err != nil {
+				return nil, "", nil, err
+			}
+			remove = func() { _ = os.Remove(path) }
+		}
+	}
+	if m, err = engine.OpenModel(c.Context, o); err != nil {
+		remove()
+		return nil, "", nil, err
+	}
+	return m, path, func() {
+		_ = m.Close()
+		remove()
+	}, nil
 }
 
 func builtInFile() (string, error) {

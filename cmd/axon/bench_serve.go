@@ -14,7 +14,6 @@ import (
 	"axon/engine"
 	"axon/internal/buildinfo"
 	"axon/internal/progress"
-	"axon/models"
 	"axon/synapse/auth"
 	"axon/synapse/client"
 )
@@ -213,25 +212,14 @@ func (r *serveBench) all(c *cli.Context) error {
 
 // model measures all tests on one model; an empty path is the built-in one.
 func (r *serveBench) model(c *cli.Context, path string) error {
-	o := engine.ModelOptions{Path: path, GPULayers: r.target.Config.GPULayers, CPUOnly: r.target.Config.GPULayers == 0, NoMmap: r.target.Config.NoMmap}
-	if path == "" {
-		o.Data, o.Name = models.BuiltIn, models.BuiltInName
-		if r.target.Peer != nil { // it reads files only
-			var err error
-			if path, err = builtInFile(); err != nil {
-				return err
-			}
-			defer func() { _ = os.Remove(path) }()
-		}
-	}
-	m, err := engine.OpenModel(c.Context, o)
+	m, file, closeModel, err := openBenchModel(c, path, r.target.Config, r.target.Peer != nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = m.Close() }()
+	defer closeModel()
 	r.target.Model = m
 	if r.target.Peer != nil {
-		r.target.Peer.Model = path
+		r.target.Peer.Model = file
 	}
 	return r.measure(c, m.Name())
 }

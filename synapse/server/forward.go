@@ -155,11 +155,9 @@ func (g *group) begin(longest time.Duration) error {
 
 // cost is that of one text: what is generated takes room in the model as well.
 func (g *group) cost() load {
-	tokens := max(g.batch.Length, leastCost)
+	tokens := leastCost
 	for _, item := range g.items {
-		if s, ok := item.Synapse.(interface{ Load(synapse.Batch) int }); ok {
-			tokens = max(tokens, s.Load(g.batch))
-		}
+		tokens = max(tokens, item.Synapse.Load(g.batch))
 	}
 	return load{tokens: tokens}
 }
