@@ -236,13 +236,10 @@ func FuzzExact(f *testing.F) {
 		server := servers[int(which)%len(servers)]
 		pair, err := NewPair(server, standard)
 		require.NoError(t, err)
-		text, err := pair.Prepare(tokens, Exact)
+		_, err = pair.Prepare(tokens, Exact)
 		if err != nil {
 			require.ErrorIs(t, err, ErrText)
 			return
-		}
-		for s := range tokens {
-			require.Less(t, text.Place(s), len(text.Tokens()))
 		}
 		translateAll(t, pair, tokens, noise(server.Size()))
 	})

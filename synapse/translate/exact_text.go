@@ -59,12 +59,6 @@ func (x *exact) prepare(standard []int32) (Text, error) {
 // Tokens is the text in the server's tokens.
 func (t *exactText) Tokens() []int32 { return t.tokens }
 
-// Place is the last server token that has a byte of the position.
-func (t *exactText) Place(position int) int {
-	after, _ := slices.BinarySearch(t.starts, t.ends[position])
-	return min(max(after-1, 0), len(t.tokens)-1)
-}
-
 // read spells the text in the server's tokens. What lies between two ends of text
 // is tokenized by itself.
 func (t *exactText) read() error {

@@ -18,8 +18,6 @@ func newPlain(p *Pair, standard []int32) *plain {
 
 func (t *plain) Tokens() []int32 { return t.tokens }
 
-func (t *plain) Place(position int) int { return position }
-
 func (t *plain) Distributions(ctx context.Context, model Rows, positions []int, each func(pos int, probs []float32) error) (Stats, error) {
 	err := model(ctx, t.tokens, positions, func(pos int, logits []float32) error {
 		probs := t.rows.get()

@@ -55,8 +55,7 @@ func (r *reference) prepare(standard []int32) (Text, error) {
 	if len(tokens) == 0 || len(again) == 0 {
 		return nil, fmt.Errorf("%w: the text %.40q has %d tokens for the server and %d standard ones", ErrText, twin.text, len(tokens), len(again))
 	}
-	t := &referenceText{reference: r, tokens: tokens}
-	t.places = twin.places(textEnds(r.standard, standard), bytes)
+	t := &referenceText{reference: r, tokens: tokens, length: len(standard)}
 	t.plan = newPlan(len(standard),
 		pad(characters(twin.server, bytes), twin.to, twin.padded),
 		pad(characters(twin.text, standardBytes), twin.from, twin.padded))

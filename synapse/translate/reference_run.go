@@ -11,13 +11,11 @@ import (
 type referenceText struct {
 	*reference
 	tokens []int32
-	places []int
+	length int // of the text in standard tokens
 	plan   plan
 }
 
 func (t *referenceText) Tokens() []int32 { return t.tokens }
-
-func (t *referenceText) Place(position int) int { return t.places[position] }
 
 // Distributions runs the model once. Rows are not kept: each is added to the
 // standard rows it belongs to, and those are given away as soon as they are whole.
@@ -30,7 +28,7 @@ func (t *referenceText) Distributions(ctx context.Context, model Rows, positions
 
 // distributions leaves the rows as they are before they are corrected.
 func (t *referenceText) distributions(ctx context.Context, model Rows, positions []int, each func(pos int, probs []float32) error) (Stats, error) {
-	wanted, err := choose(positions, len(t.places))
+	wanted, err := choose(positions, t.length)
 	if err != nil {
 		return Stats{}, err
 	}

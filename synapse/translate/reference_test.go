@@ -167,7 +167,6 @@ func TestIdenticalVocabulariesAreNotTranslated(t *testing.T) {
 	text, err := p.Prepare(standard, Reference)
 	require.NoError(t, err)
 	require.Equal(t, standard, text.Tokens())
-	require.Equal(t, 2, text.Place(2))
 	rows := make([][]float32, len(standard))
 	for i := range rows {
 		// A model's row may be wider than the vocabulary.
@@ -180,34 +179,13 @@ func TestIdenticalVocabulariesAreNotTranslated(t *testing.T) {
 	require.Equal(t, []int32{5}, p.Phrase(5))
 }
 
-func TestPlaceIsWhereAStandardTokenIsComplete(t *testing.T) {
-	p := newPair(t, words, letters)
-	// abc| ca|b|</s>|abc
-	// ab c| c|ab|<end>|ab c
-	standard := append(tokensOf(t, letters, "abc cab"), letters.EndOfText())
-	standard = append(standard, tokensOf(t, letters, "abc")...)
-	text, err := p.Prepare(standard, Reference)
-	require.NoError(t, err)
-	require.Equal(t, []int32{words.ids["abc"], words.ids[" ca"], words.ids["b"], words.EndOfText(), words.ids["abc"]}, text.Tokens())
-	var places []int
-	for i := range standard {
-		places = append(places, text.Place(i))
-	}
-	require.Equal(t, []int{0, 0, 1, 2, 3, 4, 4}, places)
-}
-
-// Characters that are cut, and what is not UTF-8, have places, too.
-func TestPlacesInBrokenText(t *testing.T) {
+// Characters that are cut, and what is not UTF-8, have tokens, too.
+func TestBrokenText(t *testing.T) {
 	halves := newToy("a", "\xc3", "\xa9", "\xff", "\ufffd", "<end>")
 	server := newToy("a", "é", "\ufffd", "</s>")
 	text, err := newPair(t, server, halves).Prepare([]int32{0, 1, 2, 3, 0, 1}, Reference)
 	require.NoError(t, err)
 	require.Equal(t, []int32{0, 1, 2, 0, 2}, text.Tokens()) // a é � a �
-	var places []int
-	for i := range 6 {
-		places = append(places, text.Place(i))
-	}
-	require.Equal(t, []int{0, 1, 1, 2, 3, 4}, places)
 }
 
 func TestSecondPaddedEndOfTextIsMovedTwiceAsInTheReference(t *testing.T) {
@@ -277,15 +255,6 @@ func TestTablesOfPartsAreBounded(t *testing.T) {
 		require.LessOrEqual(t, len(p.tables), maxParts)
 	}
 	require.Len(t, p.order, len(p.tables))
-}
-
-func TestPlacesAroundNames(t *testing.T) {
-	w := newTwin("a<end>b<end><end>c", "<end>", "</s>")
-	c := newAcross(w)
-	for _, p := range []struct{ text, server int }{{0, 0}, {1, 1}, {3, 5}, {6, 5}, {7, 6}, {12, 10}, {16, 14}, {17, 14}, {18, 15}} {
-		require.Equal(t, p.server, c.place(p.text), "place %d", p.text)
-	}
-	require.Equal(t, 7, newAcross(newTwin("a<end>b", "", "")).place(7))
 }
 
 // A tokenizer that fails says so where it is asked, and when the pair is warmed.

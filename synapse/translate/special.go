@@ -9,19 +9,18 @@ import (
 // standard texts is written as the one that ends the server's. Spans are of these
 // names, in characters.
 type twin struct {
-	text, server     string
-	name, serverName string // "" unless both vocabularies have such a token
-	from, to         []span // in text, in server
-	padded           []span // in text with the wider name of both
+	text, server string
+	from, to     []span // in text, in server
+	padded       []span // in text with the wider name of both
 }
 
+// newTwin makes one; the names are empty unless both vocabularies have such a token.
 func newTwin(text, name, serverName string) twin {
 	wide := name
 	if utf8.RuneCountInString(serverName) > utf8.RuneCountInString(name) {
 		wide = serverName
 	}
-	t := twin{text: text, name: name, serverName: serverName}
-	t.from = spansOf(text, name)
+	t := twin{text: text, from: spansOf(text, name)}
 	t.server, t.to = replaceAt(text, t.from, serverName)
 	_, t.padded = replaceAt(text, t.from, wide)
 	return t

@@ -48,9 +48,6 @@ const (
 type Text interface {
 	// Tokens is the text in the server's tokens.
 	Tokens() []int32
-	// Place is the position among Tokens at which the standard token at a position
-	// is complete: the last server token that has a byte of it.
-	Place(position int) int
 	// Distributions runs the model and gives the distribution of what follows each
 	// wanted position of the standard tokens (nil: all) to each: probabilities as
 	// many as the standard vocabulary has tokens. each is called as in [Rows].
