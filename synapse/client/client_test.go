@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math"
-	"net"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
@@ -45,8 +44,9 @@ func TestForward(t *testing.T) {
 // reach it any more is no reason to hang up on those that wait for its answer.
 func TestAnswersOfAServerThatStopsArrive(t *testing.T) {
 	taken, finish := make(chan struct{}), make(chan struct{})
+	take := sync.OnceFunc(func() { close(taken) })
 	s := serve(t, func(ctx context.Context, m *wire.TensorMessage) (*wire.TensorMessage, error) {
-		close(taken)
+		take()
 		<-finish
 		return answer(ctx, m)
 	})
@@ -61,13 +61,13 @@ func TestAnswersOfAServerThatStopsArrive(t *testing.T) {
 		s.grpc.GracefulStop()
 		close(stopped)
 	}()
+	// Until the client has heard of it, the server takes its calls, which then wait as the first.
 	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", s.address)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	}, 10*time.Second, time.Millisecond, "the server takes no more connections")
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		r := c.Forward(ctx, s.endpoint(), text(1, 2, 3), &synapse.TextCrossEntropy{})
+		return r.Fault().Code == wire.ReturnCode_RETURN_CODE_UNAVAILABLE
+	}, 10*time.Second, time.Millisecond, "the server takes no more calls")
 	for range 5 {
 		require.Equal(t, wire.ReturnCode_RETURN_CODE_UNAVAILABLE, ask(t, c, s.endpoint()).Fault().Code)
 	}
