@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"testing"
@@ -44,9 +45,31 @@ func TestTheGPT2MemberIsTrained(t *testing.T) {
 	require.Less(t, score(t, models.GPT2Vocabulary).BitsPerByte(), 2.2)
 }
 
-func TestTheBuiltInModelIsOfTheFamily(t *testing.T) {
-	b, err := os.ReadFile(models.Family[len(models.Family)-1])
+// What is built in is what lies in the repository, and as large as it is said to be.
+func TestTheFamilyIsBuiltIn(t *testing.T) {
+	require.Len(t, models.Members, len(models.Family))
+	all := 0
+	for i, m := range models.Members {
+		require.Equal(t, m.Name+".gguf", models.Family[i])
+		data, ok := models.Open(m.Name)
+		require.True(t, ok, m.Name)
+		file, err := os.ReadFile(models.Family[i])
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(file, data), m.Name)
+		opened, err := engine.OpenModel(t.Context(), engine.ModelOptions{Data: data, Name: m.Name})
+		require.NoError(t, err)
+		require.EqualValues(t, m.Parameters, opened.Info().Params, m.Name)
+		require.NoError(t, opened.Close())
+		all += len(data)
+	}
+	require.LessOrEqual(t, all, 10_000_000, "bytes in the binary")
+	require.Equal(t, models.BuiltInName, models.Names()[len(models.Names())-1])
+	_, ok := models.Open("axon-gpt2vocab")
+	require.False(t, ok)
+}
+
+func TestTheHeldOutTextIsBuiltIn(t *testing.T) {
+	file, err := os.ReadFile("heldout.txt")
 	require.NoError(t, err)
-	require.Equal(t, len(b), len(models.BuiltIn))
-	require.LessOrEqual(t, len(models.BuiltIn), 8_000_000, "bytes in the binary")
+	require.Equal(t, string(file), models.HeldOut)
 }

@@ -16,7 +16,6 @@ import (
 	"axon/engine"
 	"axon/internal/buildinfo"
 	"axon/internal/progress"
-	"axon/models"
 )
 
 func benchCommand() *cli.Command {
@@ -56,7 +55,7 @@ func benchTestFlags() []cli.Flag {
 
 func benchModelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, repeatable; without it the built-in " + models.BuiltInName, EnvVars: []string{"AXON_MODEL"}, TakesFile: true},
+		&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, Usage: modelUsage + "; repeatable", EnvVars: []string{"AXON_MODEL"}, TakesFile: true},
 		&cli.IntFlag{Name: "n-gpu-layers", Aliases: []string{"ngl", "gpu-layers"}, Usage: "layers to put on GPUs; -1: all", Value: -1, EnvVars: []string{"AXON_N_GPU_LAYERS"}},
 		&cli.BoolFlag{Name: "no-mmap", Usage: "read the file instead of mapping it"},
 		&cli.IntFlag{Name: "ubatch-size", Aliases: []string{"ub"}, Usage: "`TOKENS` in one physical batch", Value: 512},
@@ -201,36 +200,34 @@ func (r *benchRun) model(c *cli.Context, path string) error {
 	return nil
 }
 
-// openBenchModel opens a model to measure; an empty path is the built-in one, of which
-// peers need a file, since they read nothing else.
-func openBenchModel(c *cli.Context, path string, config bench.Config, peers bool) (m *engine.Model, file string, done func(), err error) {
-	o := engine.ModelOptions{Path: path, GPULayers: config.GPULayers, CPUOnly: config.GPULayers == 0, NoMmap: config.NoMmap}
+// openBenchModel opens a model to measure; an empty name is the built-in one. Of models
+// that are built in peers need a file, since they read nothing else.
+func openBenchModel(c *cli.Context, name string, config bench.Config, peers bool) (m *engine.Model, file string, done func(), err error) {
+	o := engine.ModelOptions{GPULayers: config.GPULayers, CPUOnly: config.GPULayers == 0, NoMmap: config.NoMmap}
+	nameModel(&o, name)
 	remove := func() {}
-	if path == "" {
-		o.Data, o.Name = models.BuiltIn, models.BuiltInName
-		if peers {
-			if path, err = builtInFile(); err != nil {
-				return nil, "", nil, err
-			}
-			remove = func() { _ = os.Remove(path) }
+	if file = o.Path; o.Data != nil && peers {
+		if file, err = builtInFile(o); err != nil {
+			return nil, "", nil, err
 		}
+		remove = func() { _ = os.Remove(file) }
 	}
 	if m, err = engine.OpenModel(c.Context, o); err != nil {
 		remove()
 		return nil, "", nil, err
 	}
-	return m, path, func() {
+	return m, file, func() {
 		_ = m.Close()
 		remove()
 	}, nil
 }
 
-func builtInFile() (string, error) {
-	f, err := os.CreateTemp("", models.BuiltInName+"-*.gguf")
+func builtInFile(o engine.ModelOptions) (string, error) {
+	f, err := os.CreateTemp("", o.Name+"-*.gguf")
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(models.BuiltIn)
+	_, err = f.Write(o.Data)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}

@@ -23,7 +23,7 @@ func benchRowsFlags(rows int, topK ...int) []cli.Flag {
 		&cli.IntSliceFlag{Name: "top-k", Aliases: []string{"k"}, Usage: "`TOKENS` to keep of each row, as in 64,512", Value: cli.NewIntSlice(topK...)},
 		&cli.IntFlag{Name: "rows", Usage: "`NUMBER` of different rows", Value: rows},
 		&cli.Uint64Flag{Name: "seed", Aliases: []string{"s"}, Usage: "of the synthetic rows", Value: 1},
-		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` whose rows over a text to take instead of synthetic ones", TakesFile: true},
+		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, or the name of a built-in model, whose rows over a text to take instead of synthetic ones", TakesFile: true},
 		&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "`FILE` with the text for --model", TakesFile: true},
 		&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Usage: "rounds of each measurement", Value: 20},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FORMAT`: md, csv, json or jsonl", Value: "md"},
@@ -109,7 +109,9 @@ func modelRowSet(c *cli.Context) (rowSet, error) {
 	if err != nil {
 		return rowSet{}, err
 	}
-	m, err := engine.OpenModel(c.Context, engine.ModelOptions{Path: c.String("model"), GPULayers: -1})
+	o := engine.ModelOptions{GPULayers: -1}
+	nameModel(&o, c.String("model"))
+	m, err := engine.OpenModel(c.Context, o)
 	if err != nil {
 		return rowSet{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -26,7 +27,26 @@ const (
 
 // modelFlag says which model to load.
 func modelFlag() *cli.StringFlag {
-	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`; without it the built-in " + models.BuiltInName, EnvVars: []string{"AXON_MODEL"}, TakesFile: true}
+	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: modelUsage, EnvVars: []string{"AXON_MODEL"}, TakesFile: true}
+}
+
+// modelUsage is what --model takes.
+var modelUsage = "GGUF `FILE`, or the name of a built-in model: " + strings.Join(models.Names(), ", ") + "; without it " + models.BuiltInName
+
+// nameModel sets which model to load: the file of that name, or the member of the
+// built-in family when there is no such file. Without a name it is the built-in model.
+func nameModel(o *engine.ModelOptions, name string) {
+	member := cmp.Or(name, models.BuiltInName)
+	if data, ok := models.Open(member); ok && !exists(name) {
+		o.Data, o.Name = data, member
+		return
+	}
+	o.Path = name
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // modelFlags say which model to load and where to put it.
@@ -108,13 +128,11 @@ func join(lists ...[]cli.Flag) []cli.Flag {
 // modelOptions reads modelFlags.
 func modelOptions(c *cli.Context) (engine.ModelOptions, error) {
 	o := engine.ModelOptions{
-		Path: c.String("model"), GPULayers: c.Int("n-gpu-layers"), CPUOnly: c.Int("n-gpu-layers") == 0,
+		GPULayers: c.Int("n-gpu-layers"), CPUOnly: c.Int("n-gpu-layers") == 0,
 		SplitMode: c.String("split-mode"), MainGPU: c.Int("main-gpu"),
 		NoMmap: c.Bool("no-mmap"), Mlock: c.Bool("mlock"), CheckValues: c.Bool("check-tensors"),
 	}
-	if o.Path == "" {
-		o.Data, o.Name = models.BuiltIn, models.BuiltInName
-	}
+	nameModel(&o, c.String("model"))
 	switch devices := c.StringSlice("device"); {
 	case len(devices) == 1 && devices[0] == "none":
 		o.CPUOnly = true

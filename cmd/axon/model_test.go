@@ -30,6 +30,40 @@ func TestModelInfoDescribesTheBuiltInModel(t *testing.T) {
 	require.NotContains(t, o.stdout, "loaded")
 }
 
+func TestModelsByName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for i, name := range models.Names() {
+		o := runAxon(t, "model", "info", "-m", name, "--json")
+		require.Zero(t, o.code, o.stderr)
+		var r modelReport
+		require.NoError(t, json.Unmarshal([]byte(o.stdout), &r))
+		require.Equal(t, name, r.File)
+		require.EqualValues(t, models.Members[i].Parameters, r.Parameters)
+	}
+	o := runAxon(t, "tokenize", "-m", "axon-70k", "--ids", "the file")
+	require.Zero(t, o.code, o.stderr)
+	o = runAxon(t, "bench", "engine", "-m", "axon-70k", "-p", "8", "-n", "0", "-r", "1", "-t", "1")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "0.07 M")
+
+	o = runAxon(t, "model", "info", "-m", "axon-gpt2vocab")
+	require.Equal(t, 1, o.code)
+	require.Contains(t, o.stderr, "no such file", "it is not built in")
+}
+
+// Whoever has a file of that name means the file.
+func TestAFileGoesBeforeABuiltInModelOfItsName(t *testing.T) {
+	file, err := filepath.Abs(tinyModel(t))
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Symlink(file, "axon-70k"))
+	o := runAxon(t, "model", "info", "-m", "axon-70k", "--json")
+	require.Zero(t, o.code, o.stderr)
+	var r modelReport
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &r))
+	require.Equal(t, 259, r.VocabSize)
+}
+
 func TestModelInfoAsJSON(t *testing.T) {
 	o := runAxon(t, "model", "info", tinyModel(t), "--json", "--load", "--threads", "1", "--ctx-size", "128")
 	require.Zero(t, o.code, o.stderr)
