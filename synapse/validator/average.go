@@ -11,9 +11,12 @@ import (
 //	average ← (1 − α)·average + α·value
 //
 // of every quantity, begun with its first value. A value that is NaN does not
-// enter. Answered is whether the server answered in its latest round.
+// enter. Answered is whether the server answered in its latest round. By the proper rule
+// α is 1/n in the n-th round while that is more: averages begin as plain means.
 type Average struct {
 	Stats
+	// Tally is how sure Worth.Loss is.
+	Tally Tally
 	// Weight is the parallel average of the score: it begins with 0, and receives 0
 	// in a round in which the server has no score. Weights are made of it.
 	Weight float64
@@ -32,29 +35,42 @@ func NewAverage(task Task, uid int) *Average {
 //	(N(loss)^power + synergy) / (1 + penalty·excess)
 //
 // where N is [EffectiveParams]; without an average of the excess nothing is
-// divided, without one of the synergy there is no score.
+// divided, without one of the synergy there is no score. By the proper rule both tasks have
+// N(loss)^power of the averaged loss.
 func (a *Average) Update(s Stats, r Rules) bool {
 	r = r.withDefaults()
+	alpha := a.alpha(r)
 	a.Answered = s.Answered
-	blend(&a.Stats, s, r.Alpha)
+	blend(&a.Stats, s, alpha)
+	if len(s.Losses) > 0 {
+		a.Tally.add(s.Losses, alpha)
+	}
 	fresh, score := a.judge(s, r)
 	a.Rounds++
 	scored := !math.IsNaN(score)
-	a.Weight *= 1 - r.Alpha
+	a.Weight *= 1 - alpha
 	if scored {
-		a.Weight += r.Alpha * score
+		a.Weight += alpha * score
 	}
 	if s.Answered && (a.Task == CausalLM || !math.IsNaN(a.Worth.Synergy)) {
 		a.Scored++
 	}
-	blend(&a.Stats, fresh, r.Alpha)
+	blend(&a.Stats, fresh, alpha)
 	return scored
+}
+
+// alpha is the weight of the round that comes.
+func (a *Average) alpha(r Rules) float64 {
+	if r.Proper {
+		return max(r.Alpha, 1/float64(a.Rounds+1))
+	}
+	return r.Alpha
 }
 
 // judge returns the score of the round, and what else is computed from averages.
 func (a *Average) judge(s Stats, r Rules) (fresh Stats, score float64) {
 	fresh = newStats(a.Task, a.UID)
-	if a.Task == CausalLM {
+	if a.Task == CausalLM && !r.Proper {
 		return fresh, s.Score
 	}
 	if !s.Answered || math.IsNaN(a.Worth.Loss) {
@@ -62,6 +78,10 @@ func (a *Average) judge(s Stats, r Rules) (fresh Stats, score float64) {
 	}
 	fresh.Worth.Params = EffectiveParams(a.Worth.Loss)
 	fresh.Worth.Base = Power(fresh.Worth.Params, r.Power)
+	if r.Proper {
+		fresh.Score = fresh.Worth.Base
+		return fresh, fresh.Score
+	}
 	fresh.Score = fresh.Worth.Base + a.Worth.Synergy
 	if !math.IsNaN(a.Excess) {
 		fresh.Score /= 1 + r.Penalty*a.Excess

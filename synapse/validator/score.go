@@ -11,6 +11,11 @@ import (
 // Rules say what losses are worth. The zero value is the reference's, but for
 // synergy and penalty, which it has from the chain.
 type Rules struct {
+	// Proper scores by the logarithmic loss of the first standard token alone, see
+	// [MeasureFirstNext] and [MeasureFirstCausalLM], which the answers were measured by.
+	// Silence loses [SilenceLoss], averages begin as plain means, and neither synergy nor
+	// divergence enters a score. Without it the rule is the reference's.
+	Proper bool
 	Power        float64 // of effective parameters in a base score, 0 to 10; 0 means 0.5
 	SynergyPower float64 // the same for what pairs do better; 0 means 0.6
 	// Synergy adds to a score the server's share in what pairs do better. It
@@ -56,7 +61,8 @@ type Reply struct {
 
 // Score compares the servers of a round, each of which was asked the same: the
 // statistics come in the order of the replies and do not depend on it. A server
-// without an answer has its response time and routing only. One whose
+// without an answer has its response time and routing only, and by the proper rule the
+// loss of silence. One whose
 // TextCausalLM loss is infinite or not a number is treated likewise; when only the
 // loss of the first held-out token is, it keeps what the text is worth, but has
 // no score. Errors are ErrRules and ErrRound.
@@ -65,10 +71,14 @@ func (r Rules) Score(task Task, replies []Reply) ([]Stats, error) {
 		return nil, err
 	}
 	r = r.withDefaults()
+	texts := textsOf(replies)
 	stats := make([]Stats, len(replies))
 	servers := make([]server, len(replies))
 	for i, reply := range replies {
 		stats[i] = r.base(task, reply)
+		if reply.Answer == nil && r.Proper {
+			stats[i].silence(texts)
+		}
 		servers[i] = server{&stats[i], reply.Answer}
 	}
 	slices.SortFunc(servers, func(a, b server) int { return cmp.Compare(a.UID, b.UID) })
@@ -79,7 +89,7 @@ func (r Rules) Score(task Task, replies []Reply) ([]Stats, error) {
 			r.synergise(parties(servers, func(s server) (*Worth, []float64) { return &s.First, s.answer.First }), nil)
 		}
 	}
-	if task == CausalLM {
+	if task == CausalLM && !r.Proper {
 		for i := range stats {
 			stats[i].combine()
 		}
@@ -133,7 +143,7 @@ func (r Rules) base(task Task, reply Reply) Stats {
 			return s
 		}
 		part.worth.Loss = loss
-		if task == CausalLM {
+		if task == CausalLM && !r.Proper {
 			part.worth.Params = EffectiveParams(loss)
 			part.worth.Base = Power(part.worth.Params, r.Power)
 		}
@@ -141,10 +151,26 @@ func (r Rules) base(task Task, reply Reply) Stats {
 			part.worth.Synergy, part.worth.SynergyLoss = 0, 0
 		}
 	}
-	s.Answered = true
+	s.Answered, s.Losses = true, reply.Answer.Losses
 	s.RoutingTarget = math.Exp(-max(s.Worth.Loss-EntropyOfText, 0))
 	s.RoutingLoss = (s.Routing - s.RoutingTarget) * (s.Routing - s.RoutingTarget)
 	return s
+}
+
+// silence is what a server loses that did not answer, by the proper rule.
+func (s *Stats) silence(texts int) {
+	s.Worth.Loss, s.First.Loss = SilenceLoss, SilenceLoss
+	s.Losses = slices.Repeat([]float64{SilenceLoss}, texts)
+}
+
+// textsOf is how many texts a round was about, as far as anybody answered: 1 otherwise.
+func textsOf(replies []Reply) int {
+	for _, reply := range replies {
+		if reply.Answer != nil {
+			return len(reply.Answer.First)
+		}
+	}
+	return 1
 }
 
 // combine makes scores of base and synergy. What was not measured stays NaN.

@@ -38,6 +38,9 @@ type Stats struct {
 	// Answered says that the server gave an answer with a loss, whatever it is worth.
 	Answered     bool
 	ResponseTime float64 // seconds
+	// Losses are those of the round's predictions, nats, of which Worth.Loss is the mean.
+	// Averages have none.
+	Losses []float64
 	// Routing is how much a validator expected of the server, 0 to 1; RoutingTarget
 	// is exp(−max(loss − 1.69, 0)), what it should have been, and RoutingLoss the
 	// square of the difference.
