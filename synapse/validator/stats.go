@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"fmt"
 	"iter"
 	"math"
 )
@@ -13,6 +14,24 @@ const (
 	Next     Task = iota // TextCausalLMNext: phrases that follow the text
 	CausalLM             // TextCausalLM: a distribution at every position
 )
+
+// String is the synapse's name.
+func (t Task) String() string {
+	if t == Next {
+		return "TextCausalLMNext"
+	}
+	return "TextCausalLM"
+}
+
+// ParseTask is the task of a synapse's name: ErrRules where it is neither.
+func ParseTask(name string) (Task, error) {
+	for _, t := range []Task{Next, CausalLM} {
+		if name == t.String() {
+			return t, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: %.40q is neither %v nor %v", ErrRules, name, Next, CausalLM)
+}
 
 // suffix is how the reference marks the task's quantities.
 func (t Task) suffix() string {
