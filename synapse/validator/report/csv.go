@@ -13,6 +13,7 @@ import (
 // synergy.csv. The first line names columns; a cell without a number is one that is not
 // known. Words that a spreadsheet would take for a formula begin with an apostrophe.
 func WriteCSV(dir string, d *Data) error {
+	d = d.ordered()
 	for _, t := range []struct {
 		name string
 		rows func(*Data, func(...string) error) error

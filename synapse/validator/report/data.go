@@ -8,7 +8,7 @@ type Data struct {
 	Made  time.Time
 	// Facts say what was measured and how: the task, texts, steps, the seed.
 	Facts []Fact
-	// Servers stand in ascending order of their loss, those without one at the end.
+	// Servers, in any order; they are shown in ascending order of their loss.
 	Servers []Server
 	Law     *Law    // nil: too few sizes are known to fit one
 	Synergy *Matrix // nil: not measured

@@ -31,7 +31,7 @@ const dpi = 150
 // WritePNG writes the pictures: ranking.png, loss-size.png, loss-time.png, synergy.png and
 // divergence.png. For one without data there is no file, even if there was one before.
 func WritePNG(dir string, d *Data) error {
-	for _, p := range pictures(d) {
+	for _, p := range pictures(d.ordered()) {
 		path := filepath.Join(dir, p.file)
 		var err error
 		if p.plot == nil {
@@ -46,7 +46,7 @@ func WritePNG(dir string, d *Data) error {
 	return nil
 }
 
-// pictures are all figures in the order of the report.
+// pictures are all figures in the order of the report. Servers are in theirs.
 func pictures(d *Data) []picture {
 	return []picture{ranking(d), lossSize(d), lossTime(d), synergy(d), divergence(d)}
 }
