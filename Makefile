@@ -93,6 +93,10 @@ portable: ## Test the kernels without assembly, and compile them for other proce
 interop: llama ## Call a server with clients of other people's making, fetched by npm and go
 	@env $(CGO_ENV) AXON_INTEROP=1 go test -count=1 ./internal/interop
 
+.PHONY: browser
+browser: ## Open the validator's report in headless Chromium
+	@chromium=$$(scripts/browser.sh) && AXON_BROWSER=$$chromium go test -count=1 ./internal/browser
+
 # One arena: how many threads happen to allocate must not look like growth.
 .PHONY: soak
 soak: llama ## Open and close 1,000 times, send 10,000 requests, print how memory goes

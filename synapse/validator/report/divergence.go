@@ -37,7 +37,7 @@ func divergence(d *Data) picture {
 	lines = lines[:min(all, mostDivergent)]
 	pic.plot = dots(lines, "Hellinger distance from the mean of all servers, 0 to 1", math.NaN())
 	pic.width, pic.height = pictureWidth, axesHeight+lineHeight*vg.Length(len(lines)+1)
-	pic.caption = "How far each server's distribution is from the mean of all, with its 95 % interval.."
+	pic.caption = "How far each server's distribution is from the mean of all, with its 95 % interval."
 	if all > len(lines) {
 		pic.caption += fmt.Sprintf(" The %d furthest of %d.", len(lines), all)
 	}

@@ -33,7 +33,7 @@ func nameEnds(c draw.Canvas, ends []ending) {
 		bottom = ends[i].y + gap
 	}
 	for _, e := range ends {
-		c.StrokeLine2(stroke(veil(e.color, 0x80), 0.7), e.at.X, e.at.Y, c.Max.X+toName-3, e.y)
-		c.FillText(lettering(smallPrint, e.color), vg.Point{X: c.Max.X + toName, Y: e.y}, e.label)
+		c.StrokeLine2(stroke(e.color, 1.2), e.at.X, e.at.Y, c.Max.X+toName-3, e.y)
+		c.FillText(lettering(smallPrint, ink), vg.Point{X: c.Max.X + toName, Y: e.y}, e.label)
 	}
 }

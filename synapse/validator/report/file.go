@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +38,6 @@ func WriteHTML(path string, d *Data) error {
 
 // replace puts a file in the place of whatever was at path, as soon as all of it is there.
 func replace(path string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
 	if err := os.MkdirAll(filepath.Dir(path), reportFolder); err != nil {
 		return err
 	}
@@ -49,8 +45,11 @@ func replace(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(b.Bytes())
-	err = errors.Join(err, file.Chmod(reportFile), file.Close())
+	b := bufio.NewWriter(file)
+	if err = write(b); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	err = errors.Join(err, b.Flush(), file.Chmod(reportFile), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -14,19 +15,21 @@ const pictureHeight = 5.2 * vg.Inch
 // server's size is known, effective parameters take its place.
 func lossSize(d *Data) picture {
 	pic := picture{id: "loss-size", file: LossSizePNG, heading: "Loss against size", width: pictureWidth, height: pictureHeight}
-	sized := d.marks(func(s *Server) (at, low, high float64) { return s.Size, s.Size, s.Size })
+	others, named := d.marks(func(s *Server) (at, low, high float64) { return s.Size, s.Size, s.Size })
 	label, of := "parameters", "size"
-	if len(sized) == 0 {
-		sized = d.marks(func(s *Server) (at, low, high float64) { return s.Params, s.ParamsLow, s.ParamsHigh })
+	if len(others)+len(named) == 0 {
+		others, named = d.marks(func(s *Server) (at, low, high float64) { return s.Params, s.ParamsLow, s.ParamsHigh })
 		label, of = "effective parameters: of a model that loses as much", "effective parameters"
 		pic.heading = "Loss against effective parameters"
 	}
+	sized := slices.Concat(others, named)
 	if len(sized) == 0 {
 		pic.missing = "There is no server of which both a loss and a size or effective parameters are known."
 		return pic
 	}
 	p := newPlot(label, lossAxis)
 	sized.scale(p)
+	p.Add(others)
 	pic.plot = p
 	pic.caption = fmt.Sprintf("%d of %d servers, those whose loss and %s are known, with 95 %% intervals.", len(sized), len(d.Servers), of)
 	if of == "size" && d.Law.drawable() {
@@ -35,14 +38,16 @@ func lossSize(d *Data) picture {
 	} else if of == "size" {
 		pic.caption += " Too few sizes are known to fit a law to."
 	}
-	p.Add(sized)
+	if len(others) > 0 {
+		pic.caption += inColour
+	}
+	p.Add(named)
 	pic.says = fmt.Sprintf("A chart of loss against %s on a logarithmic axis. %s", of, pic.caption)
 	return pic
 }
 
-// marks are the servers with a loss and a size, the named ones on top of the others.
-func (d *Data) marks(size func(*Server) (at, low, high float64)) marks {
-	var named, others marks
+// marks are the servers with a loss and a size, with those apart that have a name in pictures.
+func (d *Data) marks(size func(*Server) (at, low, high float64)) (others, named marks) {
 	shades := d.shades()
 	for i := range d.known() {
 		s := &d.Servers[i]
@@ -62,10 +67,11 @@ func (d *Data) marks(size func(*Server) (at, low, high float64)) marks {
 			m.label = s.label()
 			named = append(named, m)
 		} else {
+			m.small = true
 			others = append(others, m)
 		}
 	}
-	return append(others, named...)
+	return others, named
 }
 
 // scale makes axes that show all marks, but for losses far above the others.

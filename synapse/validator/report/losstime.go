@@ -50,7 +50,7 @@ func lossTime(d *Data) picture {
 	pic.plot = p
 	pic.caption = "The running mean of each server's loss, and one standard error to either side where it is known."
 	if len(others) > 0 {
-		pic.caption += fmt.Sprintf(" Of %d servers the best %d and the last %d have a colour.", len(d.Servers), bestColoured, worstColoured)
+		pic.caption += inColour
 	}
 	pic.says = fmt.Sprintf("Lines of %d servers over steps %.0f to %.0f. %s", len(d.Servers), p.X.Min, p.X.Max, pic.caption)
 	return pic

@@ -16,6 +16,7 @@ type mark struct {
 	ylow, yup  float64
 	color      color.Color
 	label      string
+	small      bool // one of many
 	rightOfBar bool // the label stands behind the bar, whatever else is there
 }
 
@@ -23,7 +24,10 @@ type mark struct {
 // drawn as an arrow there.
 type marks []mark
 
-const dotRadius = 3.2
+// toWords is how far words stand from the end of a bar.
+const toWords = 9
+
+const dotRadius, smallDotRadius = 3.2, 1.8
 
 // Plot draws bars below dots, dots below words.
 func (m marks) Plot(c draw.Canvas, p *plot.Plot) {
@@ -49,7 +53,11 @@ func (m marks) Plot(c draw.Canvas, p *plot.Plot) {
 		case k.y > p.Y.Max:
 			arrow(c, k.color, at, math.Pi/2)
 		default:
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: k.color, Radius: dotRadius, Shape: draw.CircleGlyph{}}, at)
+			radius := vg.Length(dotRadius)
+			if k.small {
+				radius = smallDotRadius
+			}
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: k.color, Radius: radius, Shape: draw.CircleGlyph{}}, at)
 		}
 	}
 	m.words(c, within, taken)
@@ -60,7 +68,7 @@ func (m marks) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 	var boxes []plot.GlyphBox
 	for _, k := range m {
 		if k.rightOfBar {
-			end := 7 + lettering(smallPrint, ink).Width(k.label)
+			end := toWords + lettering(smallPrint, ink).Width(k.label)
 			boxes = append(boxes, plot.GlyphBox{X: p.X.Norm(min(k.xup, p.X.Max)), Rectangle: vg.Rectangle{Max: vg.Point{X: end}}})
 		}
 	}
@@ -77,10 +85,10 @@ func (m marks) words(c draw.Canvas, within func(x, y float64) vg.Point, taken []
 		style := lettering(smallPrint, ink)
 		width, height := style.Width(k.label), style.Height(k.label)
 		if k.rightOfBar {
-			c.FillText(style, vg.Point{X: max(at.X, within(k.xup, k.y).X) + 7, Y: at.Y}, k.label)
+			c.FillText(style, vg.Point{X: max(at.X, within(k.xup, k.y).X) + toWords, Y: at.Y}, k.label)
 			continue
 		}
-		for _, place := range []vg.Point{{X: 6, Y: 0}, {X: -6 - width, Y: 0}, {X: 4, Y: height}, {X: 4, Y: -height},
+		for _, place := range []vg.Point{{X: 5, Y: 0.8 * height}, {X: 7, Y: 0}, {X: -7 - width, Y: 0}, {X: 4, Y: -height},
 			{X: -4 - width, Y: height}, {X: -4 - width, Y: -height}} {
 			from := at.Add(place)
 			box := vg.Rectangle{Min: vg.Point{X: from.X, Y: from.Y - height/2}, Max: vg.Point{X: from.X + width, Y: from.Y + height/2}}

@@ -117,6 +117,7 @@ func scale(a *plot.Axis, low, high, margin float64) {
 		low, high = low-wide, high+wide
 	}
 	a.Min, a.Max = low-(high-low)*margin, high+(high-low)*margin
+	a.Tick.Marker = roundTicks{}
 }
 
 // Sizes outside of these are not drawn: no model has them.
@@ -143,27 +144,4 @@ func scaleSizes(a *plot.Axis, low, high float64) {
 	room := math.Pow(high/low, 0.06)
 	a.Min, a.Max = low/room, high*room
 	a.Scale, a.Tick.Marker = plot.LogScale{}, sizeTicks{}
-}
-
-// sizeTicks mark sizes on a logarithmic axis.
-type sizeTicks struct{}
-
-// Ticks names powers of ten, and of a short axis some numbers between.
-func (sizeTicks) Ticks(low, high float64) []plot.Tick {
-	decades := math.Log10(high / low)
-	var list []plot.Tick
-	for e := math.Floor(math.Log10(low)); e <= math.Log10(high); e++ {
-		for m := 1.0; m < 10; m++ {
-			v := m * math.Pow(10, e)
-			if v < low || v > high {
-				continue
-			}
-			t := plot.Tick{Value: v}
-			if m == 1 || decades < 2.5 && (m == 2 || m == 5) || decades < 0.7 {
-				t.Label = size(v)
-			}
-			list = append(list, t)
-		}
-	}
-	return list
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"image/color"
 	"io"
 	"path/filepath"
 
@@ -86,6 +87,10 @@ func (p picture) draw(c vg.CanvasSizer) (err error) {
 			err = fmt.Errorf("%w: %s: %v", ErrPicture, p.id, fault)
 		}
 	}()
-	p.plot.Draw(draw.New(c))
+	whole := draw.New(c)
+	whole.SetColor(color.White)
+	whole.Fill(whole.Path())
+	const edge = 6 // names may stand out a little
+	p.plot.Draw(draw.Crop(whole, edge, -edge, edge, -edge))
 	return nil
 }

@@ -48,13 +48,17 @@ func ranking(d *Data) picture {
 		if known > len(palette) && !shades[i].named {
 			c = axis
 		}
-		lines = append(lines, line{s.label(), plusMinus(s.Loss, s.Error, digits), s.Loss, s.Error, c})
+		value := plusMinus(s.Loss, s.Error, digits)
+		if i > 0 {
+			value += "  (+" + fixed(s.Loss-d.Servers[0].Loss, digits) + ")"
+		}
+		lines = append(lines, line{s.label(), value, s.Loss, s.Error, c})
 	}
 	best := &d.Servers[0]
 	pic.plot = dots(lines, lossAxis+" (less is better)", best.Loss)
 	pic.width, pic.height = pictureWidth, axesHeight+lineHeight*vg.Length(len(lines)+1)
-	pic.caption = "The mean loss of each server with its 95 % interval (1.96 standard errors); the number is the loss ± its standard error. " +
-		"The dashed line is the best server's."
+	pic.caption = "The mean loss of each server with its 95 % interval (1.96 standard errors); the numbers are the loss ± its standard error, and by how much it is " +
+		"larger than the best server's, where the dashed line is. Arrows point to what lies beyond the picture."
 	pic.says = fmt.Sprintf("The losses of %d servers in ascending order; %s has the least, %s nats per token.",
 		known, best.label(), plusMinus(best.Loss, best.Error, digits))
 	return pic

@@ -29,7 +29,10 @@ var (
 )
 
 // Of more servers than colours, so many from either end have one.
-const bestColoured, worstColoured = 5, 3
+const (
+	bestColoured, worstColoured = 5, 3
+	inColour                    = " The best 5 and the last 3 servers have a colour and a name, as far as there is room."
+)
 
 // shade says how a server is drawn: those with a name also have a colour of their own.
 type shade struct {

@@ -49,7 +49,7 @@ func synergy(d *Data) picture {
 	side := max(smallestMap, cellSize*vg.Length(n))
 	pic.plot, pic.width, pic.height = p, side+besidesTheMap, side+0.5*vg.Inch
 	pic.caption = "By how many nats per token the mean of two servers' probabilities loses less than the better one alone. " +
-		"Blue pairs complement each other, red ones do not; grey was not measured."
+		"Blue pairs complement each other, orange ones do not; grey was not measured."
 	if all > n {
 		pic.caption += fmt.Sprintf(" The best %d of %d servers.", n, all)
 	}
@@ -170,7 +170,7 @@ func (h *heat) decimals() int {
 	return min(6, max(1, 2-int(math.Ceil(math.Log10(h.most)))))
 }
 
-// color goes from red over white, which is nothing, to blue.
+// color goes from orange over white, which is nothing, to blue.
 func (h *heat) color(v float64) color.Color {
 	if !drawable(v) {
 		return rule

@@ -1,19 +1,26 @@
-package report_test
+// Package reporttest makes reports to try with: of any number of servers, with names that
+// nobody would choose among theirs. The figures are made up.
+package reporttest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"axon/synapse/validator/report"
 )
 
-var nan = math.NaN()
+// Hostile are names that mean harm to a page, a picture or a spreadsheet.
+var Hostile = []string{
+	"<script>alert(1)</script>", `=HYPERLINK("http://127.0.0.1:1/")`, "\u202egnihton", "]]></svg><img src=x onerror=alert(2)>",
+}
 
-// sample is a report of so many servers with figures as they come, the same ones at each
-// call. Every eighth name is one that nobody would choose.
-func sample(servers, steps int) *report.Data {
+// Sample is a report of so many servers, the same one at each call. The second server and
+// every eighth from there on have a hostile name.
+func Sample(servers, steps int) *report.Data {
 	r := rand.New(rand.NewPCG(1, 2))
 	d := &report.Data{
 		Title: "Validation of a network of models", Made: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
@@ -28,15 +35,15 @@ func sample(servers, steps int) *report.Data {
 	for i := range servers {
 		d.Servers = append(d.Servers, server(r, i, servers, steps))
 	}
+	slices.SortFunc(d.Servers, func(a, b report.Server) int { return cmp.Compare(a.Loss, b.Loss) })
 	for i := range servers - 1 {
-		d.Different = append(d.Different, report.Pair{Better: i, Worse: i + 1, Difference: d.Servers[i+1].Loss - d.Servers[i].Loss,
-			Error: 0.004, Significant: d.Servers[i+1].Loss-d.Servers[i].Loss > 0.012, Confidence: 0.95, Texts: steps * 8})
+		better, worse := d.Servers[i], d.Servers[i+1]
+		d.Different = append(d.Different, report.Pair{Better: better.UID, Worse: worse.UID, Difference: worse.Loss - better.Loss,
+			Error: 0.004, Significant: worse.Loss-better.Loss > 0.012, Confidence: 0.95, Texts: steps * 8})
 	}
 	d.Synergy = matrix(r, servers)
 	return d
 }
-
-var hostile = []string{"<script>alert(1)</script>", "=HYPERLINK(\"http://127.0.0.1:1/\")", "\u202egnihton", "]]></svg><img src=x onerror=alert(2)>"}
 
 func server(r *rand.Rand, uid, servers, steps int) report.Server {
 	size := math.Pow(10, 10.2-3.4*float64(uid)/float64(max(1, servers-1)))
@@ -50,7 +57,7 @@ func server(r *rand.Rand, uid, servers, steps int) report.Server {
 		Asked: steps, Answered: steps - uid%3, Codes: []report.Count{{"SUCCESS", steps - uid%3}, {"TIMEOUT", uid % 3}},
 	}
 	if uid%8 == 1 {
-		s.Name = hostile[uid/8%len(hostile)]
+		s.Name = Hostile[uid/8%len(Hostile)]
 	}
 	sum := 0.0
 	for step := range steps {
