@@ -62,6 +62,7 @@ type Options struct {
 type Network struct {
 	options Options
 	nuclei  map[string]*nucleus.Nucleus
+	infos   map[string]engine.ModelInfo
 	closers []func() error // of models and engines, in the order of opening
 
 	mu    sync.Mutex
@@ -72,7 +73,7 @@ type Network struct {
 func Start(ctx context.Context, o Options, nodes ...Node) (*Network, error) {
 	o.Threads, o.Tokens, o.Sequences = cmp.Or(o.Threads, 1), cmp.Or(o.Tokens, 4096), cmp.Or(o.Sequences, 16)
 	o.Method = cmp.Or(o.Method, translate.Exact)
-	n := &Network{options: o, nuclei: map[string]*nucleus.Nucleus{}}
+	n := &Network{options: o, nuclei: map[string]*nucleus.Nucleus{}, infos: map[string]engine.ModelInfo{}}
 	for i, spec := range nodes {
 		if err := n.add(ctx, spec); err != nil {
 			return nil, errors.Join(fmt.Errorf("server %d: %w", i, err), n.Close())
@@ -141,8 +142,18 @@ func (n *Network) open(ctx context.Context, name string) (*nucleus.Nucleus, erro
 	if err != nil {
 		return nil, err
 	}
-	n.nuclei[name] = opened
+	n.nuclei[name], n.infos[name] = opened, m.Info()
 	return opened, nil
+}
+
+// Info describes the model of a server; one without a model has an empty description.
+func (n *Network) Info(uid int) engine.ModelInfo {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if uid < 0 || uid >= len(n.nodes) {
+		return engine.ModelInfo{}
+	}
+	return n.infos[n.nodes[uid].spec.Model]
 }
 
 // Endpoints are the servers, stopped ones included. Each has its place as its UID.

@@ -98,6 +98,9 @@ func TestANetworkOfTheFamily(t *testing.T) {
 	require.InDelta(t, sums[1]-0.6931472*positions, sums[4], 1e-2)
 	require.NotNil(t, faults[5])
 	require.NotEqual(t, endpoints[0].Hotkey, endpoints[2].Hotkey)
+	require.EqualValues(t, 72_272, n.Info(2).Params)
+	require.Zero(t, n.Info(5))
+	require.Zero(t, n.Info(6))
 }
 
 func TestServersStopAndComeBack(t *testing.T) {
