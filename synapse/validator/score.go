@@ -15,7 +15,7 @@ type Rules struct {
 	// [MeasureFirstNext] and [MeasureFirstCausalLM], which the answers were measured by.
 	// Silence loses [SilenceLoss], averages begin as plain means, and neither synergy nor
 	// divergence enters a score. Without it the rule is the reference's.
-	Proper bool
+	Proper       bool
 	Power        float64 // of effective parameters in a base score, 0 to 10; 0 means 0.5
 	SynergyPower float64 // the same for what pairs do better; 0 means 0.6
 	// Synergy adds to a score the server's share in what pairs do better. It

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,19 @@ type Server struct {
 	Average *validator.Average `json:"average"`
 	// Codes counts the return codes of its answers, by their numbers.
 	Codes map[wire.ReturnCode]int `json:"codes"`
+}
+
+// Server finds what is known of a server, or begins with nothing: also where another
+// hotkey has taken a uid over.
+func (s *State) Server(uid int, hotkey, address string, task validator.Task) *Server {
+	known := s.Servers[uid]
+	if known == nil || known.Hotkey != hotkey {
+		known = &Server{Hotkey: hotkey, Average: validator.NewAverage(task, uid), Codes: make(map[wire.ReturnCode]int)}
+		s.Servers[uid] = known
+		maps.DeleteFunc(s.Pairs, func(uids [2]int, _ PairSum) bool { return uids[0] == uid || uids[1] == uid })
+	}
+	known.Address = address
+	return known
 }
 
 // UID is the server's number in the network.
