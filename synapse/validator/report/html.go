@@ -105,7 +105,7 @@ func (d *Data) verdict() []sentence {
 
 // percent is a confidence in words.
 func percent(part float64) string {
-	if !finite(part) {
+	if !(part >= 0 && part <= 1) {
 		return "an unknown confidence"
 	}
 	return strconv.FormatFloat(100*part, 'g', 4, 64) + " %"

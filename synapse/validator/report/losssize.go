@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -92,7 +93,7 @@ func (l *Law) drawable() bool {
 
 // String is the law as a formula.
 func (l *Law) String() string {
-	s := fmt.Sprintf("loss = (%.3g / size)^%.4g", l.Nc, l.Alpha)
+	s := fmt.Sprintf("loss = (%s / size)^%.4g", strings.Replace(fmt.Sprintf("%.3g", l.Nc), "e+", "e", 1), l.Alpha)
 	if finite(l.AlphaLow, l.AlphaHigh) && l.AlphaLow < l.AlphaHigh {
 		s += fmt.Sprintf(" (95 %%: %.3g to %.3g)", l.AlphaLow, l.AlphaHigh)
 	}

@@ -40,7 +40,7 @@ func fixed(v float64, decimals int) string {
 	switch {
 	case !finite(v):
 		return unknown
-	case math.Abs(v) >= 1e6:
+	case math.Abs(v) >= 1e9:
 		return fmt.Sprintf("%.4g", v)
 	}
 	return minus(strconv.FormatFloat(v, 'f', decimals, 64))

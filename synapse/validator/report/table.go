@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"image/color"
+	"math"
 	"strconv"
 )
 
@@ -42,10 +43,13 @@ func (d *Data) rows() []serverRow {
 	return list
 }
 
-// score is a number of any size with four digits.
+// score is a number of any size, with four digits at least.
 func score(v float64) string {
 	if !finite(v) {
 		return unknown
+	}
+	if math.Abs(v) >= 1000 && math.Abs(v) < 1e9 {
+		return fixed(math.Round(v), 0)
 	}
 	return minus(strconv.FormatFloat(v, 'g', 4, 64))
 }

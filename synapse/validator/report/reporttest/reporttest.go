@@ -24,7 +24,10 @@ func Sample(servers, steps int) *report.Data {
 	r := rand.New(rand.NewPCG(1, 2))
 	d := &report.Data{
 		Title: "Validation of a network of models", Made: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
-		Facts: []report.Fact{{"task", "TextCausalLMNext"}, {"texts", "heldout.txt"}, {"steps", fmt.Sprint(steps)}, {"seed", "7"}},
+		Facts: []report.Fact{
+			{Name: "task", Value: "TextCausalLMNext"}, {Name: "texts", Value: "heldout.txt"},
+			{Name: "steps", Value: fmt.Sprint(steps)}, {Name: "seed", Value: "7"},
+		},
 		Law: &report.Law{Nc: 6.1e13, Alpha: 0.0751, AlphaLow: 0.071, AlphaHigh: 0.079, Servers: servers,
 			Band: func(size float64) (low, high float64) {
 				mid := math.Pow(6.1e13/size, 0.0751)
@@ -54,7 +57,7 @@ func server(r *rand.Rand, uid, servers, steps int) report.Server {
 		Size: size, Loss: loss, Error: 0.006 + 0.004*r.Float64(), Params: params, ParamsLow: params * 0.9, ParamsHigh: params * 1.1,
 		BitsPerByte: loss / 2.9, Score: math.Sqrt(params), Weight: 1 / float64(servers), Emitted: 65535 / servers,
 		ResponseTime: 0.2 + r.Float64(), Divergence: 0.1 + 0.3*r.Float64(), DivergenceError: 0.01,
-		Asked: steps, Answered: steps - uid%3, Codes: []report.Count{{"SUCCESS", steps - uid%3}, {"TIMEOUT", uid % 3}},
+		Asked: steps, Answered: steps - uid%3, Codes: []report.Count{{Name: "SUCCESS", N: steps - uid%3}, {Name: "TIMEOUT", N: uid % 3}},
 	}
 	if uid%8 == 1 {
 		s.Name = Hostile[uid/8%len(Hostile)]
