@@ -24,6 +24,9 @@ type Options struct {
 	HeldOut int // tokens behind them that servers do not see; default 8
 	Prune   int // tokens left out of each context at random places, but not among the last 3
 	Servers int // asked in a round, drawn at random; 0: all
+	// Packed asks for TextCausalLM in axon's packed form, a seventh of the bytes. Servers
+	// that do not know it are asked again without.
+	Packed bool
 }
 
 // What the reference holds out, and how near to it nothing is left out.
@@ -62,6 +65,9 @@ func (o Options) Validate() error {
 			faults = append(faults, fmt.Errorf("%w: %s of %d, must be %d to %d", ErrOptions, name, value, least, most))
 		}
 	}
+	if o.Packed && o.Task != validator.CausalLM {
+		faults = append(faults, fmt.Errorf("%w: %v has no packed form, %v has", ErrOptions, o.Task, validator.CausalLM))
+	}
 	check("top-k", o.TopK, 1, synapse.StandardVocabulary)
 	check("texts", o.Texts, 1, 1<<12)
 	check("a context", o.Context, 1, 1<<16)
@@ -90,6 +96,7 @@ func (o Options) Settings(fingerprint string) state.Settings {
 		"synergy":       strconv.FormatBool(o.Rules.Synergy),
 		"synergy-power": float(o.Rules.SynergyPower),
 		"penalty":       float(o.Rules.Penalty),
+		"packed":        strconv.FormatBool(o.Packed),
 		"text":          fingerprint,
 	}
 }

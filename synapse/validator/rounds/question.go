@@ -9,6 +9,7 @@ import (
 	"axon/synapse"
 	"axon/synapse/client"
 	"axon/synapse/validator"
+	"axon/synapse/wire"
 )
 
 // chance is the round's source of random numbers.
@@ -36,10 +37,21 @@ func (o Options) question(chance *rand.Rand, windows [][]int32) *question {
 	}
 	if o.Task == validator.Next {
 		q.synapse = &synapse.TextCausalLMNext{TopK: o.TopK}
-	} else {
-		q.synapse = &synapse.TextCausalLM{TopK: o.TopK}
+		return q
 	}
+	rows := &synapse.TextCausalLM{TopK: o.TopK}
+	if o.Packed {
+		rows.Coding.ForwardResponse = wire.Serializer_SERIALIZER_PACKED
+	}
+	q.synapse = rows
 	return q
+}
+
+// plain is the same question, for servers that do not know the packed form.
+func (o Options) plain(q *question) *question {
+	p := *q
+	p.synapse = &synapse.TextCausalLM{TopK: o.TopK}
+	return &p
 }
 
 // pruned leaves tokens out: whoever knows the text by heart does not find it as it was.

@@ -93,27 +93,46 @@ type heard struct {
 	endpoint client.Endpoint
 	reply    state.Reply
 	answer   *validator.Answer
+	sent     bool // whether the question left
 }
 
 // ask asks the servers, and measures each answer as it comes, after which it is gone.
 func (v *Validator) ask(ctx context.Context, q *question, chosen []client.Endpoint) ([]heard, error) {
 	all := make([]heard, len(chosen))
-	sent := false
-	var last *synapse.Fault
-	for i, r := range v.asker.ForwardAll(ctx, chosen, q.batch, q.synapse) {
-		all[i] = v.options.hear(q, chosen[i], r)
-		sent = sent || r.BytesOut > 0
-		if f := r.Fault(); f != nil {
-			last = f
-		}
+	everybody := make([]int, len(chosen))
+	for i := range everybody {
+		everybody[i] = i
+	}
+	again := v.askSome(ctx, q, chosen, everybody, all)
+	if v.options.Packed && len(again) > 0 {
+		v.askSome(ctx, v.options.plain(q), chosen, again, all)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !sent && last != nil && !absent(last.Code) {
-		return nil, fmt.Errorf("%w: %v: %s", ErrQuestion, last.Code, last.Message)
+	for _, h := range all {
+		if h.sent || absent(h.reply.Code) {
+			return all, nil
+		}
 	}
-	return all, nil
+	return nil, fmt.Errorf("%w: %v: %s", ErrQuestion, all[0].reply.Code, all[0].reply.Message)
+}
+
+// askSome asks those at some places, fills in what was heard of them, and returns the
+// places of those that could not write their answer in the form that was asked for.
+func (v *Validator) askSome(ctx context.Context, q *question, chosen []client.Endpoint, places []int, all []heard) (again []int) {
+	endpoints := make([]client.Endpoint, len(places))
+	for i, place := range places {
+		endpoints[i] = chosen[place]
+	}
+	for i, r := range v.asker.ForwardAll(ctx, endpoints, q.batch, q.synapse) {
+		h := v.options.hear(q, endpoints[i], r)
+		all[places[i]] = h
+		if h.reply.Code == wire.ReturnCode_RETURN_CODE_RESPONSE_SERIALIZATION_EXCEPTION {
+			again = append(again, places[i])
+		}
+	}
+	return again
 }
 
 // absent says whether a fault that came before anything was sent is the endpoint's.
@@ -129,7 +148,7 @@ func absent(code wire.ReturnCode) bool {
 func (o Options) hear(q *question, e client.Endpoint, r client.Reply) heard {
 	h := heard{endpoint: e, reply: state.Reply{
 		UID: e.UID, Code: wire.ReturnCode_RETURN_CODE_SUCCESS, Seconds: r.Duration.Seconds(), Bytes: r.BytesIn,
-	}}
+	}, sent: r.BytesOut > 0}
 	if f := r.Fault(); f != nil {
 		h.reply.Code, h.reply.Message = f.Code, f.Message
 		return h
