@@ -9,7 +9,7 @@ import (
 type Sized struct {
 	Params float64
 	Loss   float64 // nats
-	Error  float64 // its standard error; 0 or NaN: as that of the others
+	Error  float64 // its standard error; 0 or NaN: as that of the others, or of none
 }
 
 // Law is a scaling law L(N) = (N_c/N)^α that was fitted to servers.
@@ -29,7 +29,7 @@ type Law struct {
 // scatter more than their errors say, the law's intervals grow by as much. ErrRules is
 // returned for fewer sizes, and for numbers that are not above 0.
 func FitLaw(servers []Sized) (*Law, error) {
-	points, err := newPoints(servers)
+	points, sure, err := newPoints(servers)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,10 @@ func FitLaw(servers []Sized) (*Law, error) {
 		residual := p.y - math.Log(l.Loss(math.Exp(p.x)))
 		scatter += p.weight * residual * residual
 	}
-	scale := max(1, scatter/float64(len(points)-2))
+	scale := scatter / float64(len(points)-2)
+	if sure {
+		scale = max(1, scale)
+	}
 	l.varAlpha, l.varLogLoss = scale/sxx, scale/total
 	return l, nil
 }
@@ -65,12 +68,13 @@ type point struct{ x, y, weight float64 }
 // leastSizes are as many as leave a line of two parameters something to be tested by.
 const leastSizes = 3
 
-func newPoints(servers []Sized) ([]point, error) {
+// newPoints also says whether errors are known of any.
+func newPoints(servers []Sized) (points []point, sure bool, err error) {
 	sizes := map[float64]bool{}
 	sum, n := 0.0, 0.0
 	for _, s := range servers {
 		if !(s.Params > 0 && s.Loss > 0 && s.Params <= math.MaxFloat64 && s.Loss <= math.MaxFloat64) {
-			return nil, fmt.Errorf("%w: no law for a loss of %v with %v parameters", ErrRules, s.Loss, s.Params)
+			return nil, false, fmt.Errorf("%w: no law for a loss of %v with %v parameters", ErrRules, s.Loss, s.Params)
 		}
 		sizes[s.Params] = true
 		if s.Error > 0 {
@@ -79,13 +83,13 @@ func newPoints(servers []Sized) ([]point, error) {
 		}
 	}
 	if len(sizes) < leastSizes {
-		return nil, fmt.Errorf("%w: a law is fitted to %d sizes at least, there are %d", ErrRules, leastSizes, len(sizes))
+		return nil, false, fmt.Errorf("%w: a law is fitted to %d sizes at least, there are %d", ErrRules, leastSizes, len(sizes))
 	}
 	usual := 1.0
 	if n > 0 {
 		usual = sum / n
 	}
-	points := make([]point, len(servers))
+	points = make([]point, len(servers))
 	for i, s := range servers {
 		relative := usual
 		if s.Error > 0 {
@@ -93,7 +97,7 @@ func newPoints(servers []Sized) ([]point, error) {
 		}
 		points[i] = point{math.Log(s.Params), math.Log(s.Loss), 1 / (relative * relative)}
 	}
-	return points, nil
+	return points, n > 0, nil
 }
 
 // Loss is what a model of that size loses by the law, nats.
