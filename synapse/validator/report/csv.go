@@ -133,16 +133,15 @@ const mostCodes = 12
 
 // codes lists how often each return code came.
 func codes(list []Count) string {
-	var b strings.Builder
-	for i, c := range list {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if i == mostCodes {
-			b.WriteString("…")
+	var parts []string
+	for _, c := range list {
+		if len(parts) == mostCodes {
+			parts = append(parts, "…")
 			break
 		}
-		b.WriteString(strconv.Itoa(c.N) + " " + clean(c.Name, longestInPictures))
+		if c.N != 0 {
+			parts = append(parts, strconv.Itoa(c.N)+" "+clean(c.Name, longestInPictures))
+		}
 	}
-	return b.String()
+	return strings.Join(parts, ", ")
 }

@@ -39,6 +39,9 @@ func lossSize(d *Data) picture {
 	} else if of == "size" {
 		pic.caption += " Too few sizes are known to fit a law to."
 	}
+	if slices.ContainsFunc(sized, func(k mark) bool { return k.y > p.Y.Max }) {
+		pic.caption += " Arrows point to losses beyond the picture."
+	}
 	if len(others) > 0 {
 		pic.caption += inColour
 	}
@@ -60,9 +63,10 @@ func (d *Data) marks(size func(*Server) (at, low, high float64)) (others, named 
 		if drawable(s.Error) {
 			bar = interval * s.Error
 		}
-		m := mark{x: at, y: s.Loss, xlow: at, xup: at, ylow: s.Loss - bar, yup: s.Loss + bar, color: shades[i].color}
+		x := math.Log10(at)
+		m := mark{x: x, y: s.Loss, xlow: x, xup: x, ylow: s.Loss - bar, yup: s.Loss + bar, color: shades[i].color}
 		if drawableSize(low) && drawableSize(high) {
-			m.xlow, m.xup = low, high
+			m.xlow, m.xup = math.Log10(low), math.Log10(high)
 		}
 		if shades[i].named {
 			m.label = s.label()
@@ -84,7 +88,8 @@ func (m marks) scale(p *plot.Plot) {
 		left, right = min(left, k.xlow), max(right, k.xup)
 	}
 	scale(&p.Y, floor(lows), ceiling(highs), 0.06)
-	scaleSizes(&p.X, left, right)
+	scale(&p.X, left, right, 0.06)
+	p.X.Tick.Marker = sizeTicks{}
 }
 
 func (l *Law) drawable() bool {
@@ -100,12 +105,13 @@ func (l *Law) String() string {
 	return s + fmt.Sprintf(", fitted to %d servers", l.Servers)
 }
 
-// curve is the law between two sizes.
+// curve is the law between the logarithms of two sizes.
 func (l *Law) curve(from, to float64) curves {
 	const steps = 80
 	c := curve{style: stroke(ink, 1.2, 5, 3)}
 	for i := range steps + 1 {
-		size := from * math.Pow(to/from, float64(i)/steps)
+		x := from + (to-from)*float64(i)/steps
+		size := math.Pow(10, x)
 		loss := math.Pow(l.Nc/size, l.Alpha)
 		if !drawable(loss) {
 			continue
@@ -116,7 +122,7 @@ func (l *Law) curve(from, to float64) curves {
 				low, high = a, b
 			}
 		}
-		c.x, c.y = append(c.x, size), append(c.y, loss)
+		c.x, c.y = append(c.x, x), append(c.y, loss)
 		c.low, c.high = append(c.low, low), append(c.high, high)
 	}
 	return curves{c}

@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -44,7 +45,7 @@ func (m marks) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 	}
 	taken := make([]vg.Rectangle, 0, len(m))
-	for _, k := range m {
+	for _, k := range slices.Backward(m) { // the first one on top
 		at := within(k.x, k.y)
 		taken = append(taken, vg.Rectangle{Min: vg.Point{X: at.X - 3, Y: at.Y - 3}, Max: vg.Point{X: at.X + 3, Y: at.Y + 3}})
 		switch {

@@ -135,13 +135,3 @@ func drawable(values ...float64) bool {
 	}
 	return true
 }
-
-// scaleSizes makes an axis logarithmic, for sizes.
-func scaleSizes(a *plot.Axis, low, high float64) {
-	if low >= high {
-		low, high = low/2, high*2
-	}
-	room := math.Pow(high/low, 0.06)
-	a.Min, a.Max = low/room, high*room
-	a.Scale, a.Tick.Marker = plot.LogScale{}, sizeTicks{}
-}

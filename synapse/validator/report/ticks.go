@@ -30,22 +30,21 @@ func (roundTicks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// sizeTicks mark sizes on a logarithmic axis.
+// sizeTicks mark sizes on an axis of their logarithms to the base 10.
 type sizeTicks struct{}
 
 // Ticks names powers of ten, and of a short axis some numbers between.
 func (sizeTicks) Ticks(low, high float64) []plot.Tick {
-	decades := math.Log10(high / low)
+	decades := high - low
 	var list []plot.Tick
-	for e := math.Floor(math.Log10(low)); e <= math.Log10(high); e++ {
+	for e := math.Floor(low); e <= high; e++ {
 		for m := 1.0; m < 10; m++ {
-			v := m * math.Pow(10, e)
-			if v < low || v > high {
+			t := plot.Tick{Value: e + math.Log10(m)}
+			if t.Value < low || t.Value > high {
 				continue
 			}
-			t := plot.Tick{Value: v}
 			if m == 1 && (decades < 10 || int(e)%3 == 0) || decades < 2.5 && (m == 2 || m == 5) || decades < 0.7 {
-				t.Label = size(v)
+				t.Label = size(m * math.Pow(10, e))
 			}
 			list = append(list, t)
 		}
