@@ -97,7 +97,7 @@ func newApp() *cli.App {
 		Before: func(c *cli.Context) error { return setLog(c.String("log")) },
 		Commands: []*cli.Command{
 			generateCommand(), chatCommand(), scoreCommand(), logitsCommand(), tokenizeCommand(), embedCommand(),
-			modelCommand(), serveCommand(), queryCommand(), walletCommand(), benchCommand(), devicesCommand(), doctorCommand(),
+			modelCommand(), serveCommand(), queryCommand(), validateCommand(), walletCommand(), benchCommand(), devicesCommand(), doctorCommand(),
 			completionCommand(), licensesCommand(),
 		},
 		CommandNotFound: func(*cli.Context, string) {},

@@ -37,6 +37,7 @@ func queryServerFlags() []cli.Flag {
 // queryTarget is whom to ask, and how.
 type queryTarget struct {
 	endpoints []client.Endpoint
+	current   func() []client.Endpoint // the same, as a metagraph has them by now
 	options   client.Options
 	own       auth.PublicKey
 }
@@ -57,10 +58,13 @@ func queryServers(c *cli.Context) (*queryTarget, error) {
 		return nil, err
 	}
 	if c.String("metagraph") != "" {
-		to.endpoints, err = metagraphEndpoints(c)
-	} else {
-		to.endpoints, err = namedEndpoints(c, key.Public())
+		if to.current, err = metagraphEndpoints(c); err == nil {
+			to.endpoints = to.current()
+		}
+		return to, err
 	}
+	to.endpoints, err = namedEndpoints(c, key.Public())
+	to.current = func() []client.Endpoint { return to.endpoints }
 	return to, err
 }
 
@@ -114,8 +118,9 @@ func parseEndpoint(text string, hotkey auth.PublicKey) (client.Endpoint, error) 
 // noUID stands for that of a server that no metagraph has told of.
 const noUID = -1
 
-// metagraphEndpoints are those of --metagraph and --uid.
-func metagraphEndpoints(c *cli.Context) ([]client.Endpoint, error) {
+// metagraphEndpoints gives those of --metagraph and --uid, as the file has them at the time.
+// That all who are named are in it is checked now.
+func metagraphEndpoints(c *cli.Context) (func() []client.Endpoint, error) {
 	if len(c.StringSlice("endpoint")) > 0 || c.String("server-hotkey") != "" {
 		return nil, usageError("--metagraph says where servers are and which hotkeys they have: leave out --endpoint and --server-hotkey")
 	}
@@ -127,14 +132,8 @@ func metagraphEndpoints(c *cli.Context) ([]client.Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	var endpoints []client.Endpoint
-	for _, n := range file.Neurons() {
-		i := slices.IndexFunc(wanted, func(r uidRange) bool { return r.first <= n.UID && n.UID <= r.last })
-		if n.Address() == "" || (i < 0 && len(wanted) > 0) {
-			continue
-		}
-		endpoints = append(endpoints, client.Endpoint{UID: n.UID, Address: n.Address(), Hotkey: n.Hotkey})
-	}
+	list := func() []client.Endpoint { return endpointsOf(file.Neurons(), wanted) }
+	endpoints := list()
 	for _, r := range wanted {
 		if !slices.ContainsFunc(endpoints, func(e client.Endpoint) bool { return r.first <= e.UID && e.UID <= r.last }) {
 			return nil, fmt.Errorf("%s has no server of uid %v", c.String("metagraph"), r)
@@ -143,7 +142,20 @@ func metagraphEndpoints(c *cli.Context) ([]client.Endpoint, error) {
 	if len(endpoints) == 0 {
 		return nil, fmt.Errorf("%s names no server", c.String("metagraph"))
 	}
-	return endpoints, nil
+	return list, nil
+}
+
+// endpointsOf are the servers among neurons that are wanted; no ranges want all.
+func endpointsOf(neurons []metagraph.Neuron, wanted []uidRange) []client.Endpoint {
+	var endpoints []client.Endpoint
+	for _, n := range neurons {
+		i := slices.IndexFunc(wanted, func(r uidRange) bool { return r.first <= n.UID && n.UID <= r.last })
+		if n.Address() == "" || (i < 0 && len(wanted) > 0) {
+			continue
+		}
+		endpoints = append(endpoints, client.Endpoint{UID: n.UID, Address: n.Address(), Hotkey: n.Hotkey})
+	}
+	return endpoints
 }
 
 // uidRange is some uids, first and last included.
