@@ -19,7 +19,7 @@ type Options struct {
 	// .jsonl or .ndjson are JSON lines, all others plain text. Folders are walked in
 	// the order of names; what is hidden, empty, binary or no regular file is passed
 	// over there, links to files are followed and links to folders are not. No file
-	// is read twice, however many paths lead to it.
+	// is read twice, however many paths and symbolic links lead to it.
 	Paths []string
 	Stdin io.Reader
 	// Field is the field of a JSON line that holds its text; "": "text". If it is set,

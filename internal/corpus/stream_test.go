@@ -112,6 +112,28 @@ func TestStreamOfLines(t *testing.T) {
 	requireDisjoint(t, rest(t, c, next))
 }
 
+// Slots are counted through all texts of a stream, so that windows begin at all places of
+// short ones, and not only where those do.
+func TestStreamOfShortLines(t *testing.T) {
+	var lines strings.Builder
+	const texts, length = 6000, 100
+	for range texts {
+		var text strings.Builder
+		for n := range length {
+			fmt.Fprintf(&text, " %04d", n)
+		}
+		fmt.Fprintf(&lines, "{\"text\": %q}\n", text.String()+"\n")
+	}
+	o := stdinOf(strings.NewReader(lines.String()))
+	o.Field, o.Tokenizer, o.Length = "text", numbersOf{}, 71 // a slot has 632 bytes, a text 501
+	hits := make([]int, length-o.Length+1)
+	windows := rest(t, open(t, o), Position{})
+	for _, w := range windows {
+		hits[w[0]]++
+	}
+	requireUniform(t, hits, len(windows))
+}
+
 // repeat is text without an end.
 type repeat string
 
