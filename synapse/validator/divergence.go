@@ -2,6 +2,9 @@ package validator
 
 import (
 	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"axon/kernels"
 	"axon/synapse"
@@ -39,16 +42,31 @@ func diverge(servers []server) {
 	for _, s := range list {
 		s.Divergence, s.Excess = 0, 0
 	}
-	m := newMeter()
-	distances := make([]float64, len(list))
-	for text := range texts {
-		m.distances(distances, list, text)
+	for _, distances := range measureTexts(list, texts) {
 		limit, deviation := spread(distances)
 		for i, s := range list {
 			s.Divergence += distances[i] / float64(texts)
 			s.Excess += excess(distances[i]-limit, deviation) / float64(texts)
 		}
 	}
+}
+
+// measureTexts gives each server's distance from the mean, text by text. A text is one
+// goroutine's, and so the same to the last bit however many there are.
+func measureTexts(list []server, texts int) [][]float64 {
+	all := make([][]float64, texts)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(texts, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			m := newMeter()
+			for text := int(next.Add(1)) - 1; text < texts; text = int(next.Add(1)) - 1 {
+				all[text] = m.distances(list, text)
+			}
+		})
+	}
+	workers.Wait()
+	return all
 }
 
 // spread returns the mean and one standard deviation more, and the deviation.
@@ -67,16 +85,19 @@ func excess(over, deviation float64) float64 {
 	return min(multiple*multiple*multiple, maxExcess)
 }
 
-// meter compares distributions over the network's tokens. It holds two rows of
+// meter compares distributions over the network's tokens. It holds three rows of
 // them, whatever the number of servers.
 type meter struct {
 	mean, own row
+	roots     []float64 // of the mean's masses
 }
 
-func newMeter() *meter { return &meter{newRow(), newRow()} }
+func newMeter() *meter {
+	return &meter{newRow(), newRow(), make([]float64, synapse.NetworkVocabulary)}
+}
 
-// distances sets dst to each server's distance from the mean of all.
-func (m *meter) distances(dst []float64, list []server, text int) {
+// distances are each server's from the mean of all.
+func (m *meter) distances(list []server, text int) []float64 {
 	m.mean.clear()
 	for _, s := range list {
 		m.mean.add(s.answer.tokens[text])
@@ -85,12 +106,15 @@ func (m *meter) distances(dst []float64, list []server, text int) {
 	for _, t := range m.mean.tokens {
 		m.mean.mass[t] /= float64(len(list))
 		whole += m.mean.mass[t]
+		m.roots[t] = math.Sqrt(m.mean.mass[t])
 	}
+	distances := make([]float64, len(list))
 	for i, s := range list {
 		m.own.clear()
 		m.own.add(s.answer.tokens[text])
-		dst[i] = m.distance(whole)
+		distances[i] = m.distance(whole)
 	}
+	return distances
 }
 
 // distance goes through the server's tokens. Of the others the mean alone
@@ -99,7 +123,7 @@ func (m *meter) distances(dst []float64, list []server, text int) {
 func (m *meter) distance(whole float64) float64 {
 	squares, common := 0.0, 0.0
 	for _, t := range m.own.tokens {
-		root := math.Sqrt(m.own.mass[t]) - math.Sqrt(m.mean.mass[t])
+		root := math.Sqrt(m.own.mass[t]) - m.roots[t]
 		squares += root * root
 		common += m.mean.mass[t]
 	}
