@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -72,7 +74,7 @@ func validate(c *cli.Context, known []cli.Flag) error {
 func runValidation(c *cli.Context, o rounds.Options) (err error) {
 	v := &validation{c: c, options: o}
 	defer func() { err = errors.Join(err, v.close()) }()
-	for _, open := range []func() error{v.openScreen, v.openServers, v.openTexts, v.openState, v.openMetrics} {
+	for _, open := range []func() error{v.openScreen, v.openServers, v.chooseState, v.openTexts, v.openState, v.openMetrics} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -105,6 +107,47 @@ func (v *validation) openServers() (err error) {
 	return nil
 }
 
+// chooseState finds the file that --state names, or that of the settings, and the seed that
+// it remembers where none is given.
+func (v *validation) chooseState() error {
+	v.statePath = v.c.String("state")
+	if v.statePath == "" {
+		folder, err := validatorFolder()
+		if err != nil {
+			return err
+		}
+		known := v.options.Settings(strings.Join(v.c.StringSlice("text"), "\n"))
+		v.statePath = filepath.Join(folder, "validate-"+nameOfSettings(known)+".db")
+	}
+	if v.c.Bool("fresh") {
+		if err := forgetState(v.statePath); err != nil {
+			return err
+		}
+	}
+	if v.options.Seed > 0 {
+		return nil
+	}
+	seed, err := rememberedSeed(v.statePath)
+	v.options.Seed = seed
+	return err
+}
+
+// rememberedSeed is a state's, or a new one where there is no state.
+func rememberedSeed(path string) (uint64, error) {
+	s, err := state.Open(path, state.Options{ReadOnly: true})
+	if errors.Is(err, os.ErrNotExist) {
+		return 1 + rand.Uint64()>>1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	seed, err := strconv.ParseUint(s.State.Settings["seed"], 10, 64)
+	if err != nil {
+		err = fmt.Errorf("%w: its seed is %w", state.ErrSchema, err)
+	}
+	return seed, errors.Join(err, s.Close())
+}
+
 func (v *validation) openTexts() (err error) {
 	if v.texts, err = openTexts(v.c, v.options); err == nil {
 		v.onClose(v.texts.Close)
@@ -112,23 +155,8 @@ func (v *validation) openTexts() (err error) {
 	return err
 }
 
-// openState opens the file that --state names, or that of the settings.
 func (v *validation) openState() error {
-	known := v.options.Settings(v.texts.Fingerprint())
-	path := v.c.String("state")
-	if path == "" {
-		folder, err := validatorFolder()
-		if err != nil {
-			return err
-		}
-		path = filepath.Join(folder, "validate-"+nameOfSettings(known)+".db")
-	}
-	if v.c.Bool("fresh") {
-		if err := forgetState(path); err != nil {
-			return err
-		}
-	}
-	store, err := state.Open(path, state.Options{Settings: known})
+	store, err := state.Open(v.statePath, state.Options{Settings: v.options.Settings(v.texts.Fingerprint())})
 	if errors.Is(err, state.ErrSettings) {
 		return fmt.Errorf("%w; name another file with --state, or add --fresh to forget it", err)
 	}

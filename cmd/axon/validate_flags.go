@@ -53,7 +53,7 @@ func roundFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "packed", Usage: "ask for causallm in axon's packed form, a seventh of the bytes; servers that do not know it are asked again without"},
 		&cli.IntFlag{Name: "rounds", Aliases: []string{"n"}, Usage: "stop after so many rounds in all, those of earlier runs included; 0: at Ctrl-C, or when standard input ends"},
 		&cli.DurationFlag{Name: "interval", Usage: "least time between the beginnings of two rounds; 0: one after the other"},
-		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Usage: "of all that is drawn at random", Value: 1},
+		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Usage: "of all that is drawn at random, above 0; 0: one that nobody can guess, which the state remembers. Who knows seed and texts knows what will be asked"},
 	)
 }
 
@@ -115,13 +115,13 @@ func roundOptions(c *cli.Context) (o rounds.Options, err error) {
 		}
 	}
 	o.TopK, o.Texts, o.Context, o.HeldOut, o.Prune = c.Int("top-k"), c.Int("texts"), c.Int("context"), c.Int("held-out"), c.Int("prune")
-	o.Servers, o.Packed, o.Seed = c.Int("ask"), c.Bool("packed"), uint64(c.Int64("seed")) //nolint:gosec // any 64 bits are a seed
+	o.Servers, o.Packed, o.Seed = c.Int("ask"), c.Bool("packed"), uint64(max(0, c.Int64("seed")))
 	o = o.WithDefaults()
 	if err := o.Validate(); err != nil {
 		return o, cli.Exit(err, exitUsage)
 	}
-	if c.Int("rounds") < 0 || c.Duration("interval") < 0 {
-		return o, usageError("--rounds and --interval must not be negative")
+	if c.Int("rounds") < 0 || c.Duration("interval") < 0 || c.Int64("seed") < 0 {
+		return o, usageError("--rounds, --interval and --seed must not be negative")
 	}
 	return o, nil
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"math"
 	"net"
 	"net/http"
@@ -20,10 +20,11 @@ type validatorMetrics struct {
 	loss, lossError, params, weight, time, diverges *prometheus.GaugeVec
 	replies                                         *prometheus.CounterVec
 	registry                                        *prometheus.Registry
+	address                                         net.Addr
 }
 
-func newValidatorMetrics() *validatorMetrics {
-	m := &validatorMetrics{registry: prometheus.NewRegistry()}
+func newValidatorMetrics(address net.Addr) *validatorMetrics {
+	m := &validatorMetrics{registry: prometheus.NewRegistry(), address: address}
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "axon_validator_" + name, Help: help})
 		m.registry.MustRegister(g)
@@ -56,9 +57,9 @@ func (v *validation) openMetrics() error {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return errors.Join(errors.New("--metrics-listen"), err)
+		return fmt.Errorf("--metrics-listen: %w", err)
 	}
-	v.metrics, v.failed = newValidatorMetrics(), make(chan error, 1)
+	v.metrics, v.failed = newValidatorMetrics(l.Addr()), make(chan error, 1)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(v.metrics.registry, promhttp.HandlerOpts{}))
 	v.onClose(serveHTTP(l, mux, v.failed))

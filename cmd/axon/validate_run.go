@@ -25,14 +25,15 @@ type validation struct {
 	options rounds.Options
 	undo    []func() error // closes what was opened, the last first
 
-	target  *queryTarget
-	texts   corpus.Corpus
-	store   *state.Store
-	rounds  *rounds.Validator
-	screen  validateScreen
-	sizes   map[int]float64
-	metrics *validatorMetrics
-	failed  chan error // of the metrics' listener
+	target    *queryTarget
+	statePath string
+	texts     corpus.Corpus
+	store     *state.Store
+	rounds    *rounds.Validator
+	screen    validateScreen
+	sizes     map[int]float64
+	metrics   *validatorMetrics
+	failed    chan error // of the metrics' listener
 }
 
 // reportEvery is how many rounds pass between two reports.

@@ -62,6 +62,9 @@ func (s *validateScreen) begin(v *validation) error {
 	line("texts", "%s", quoteControls(describeTexts(v.texts, v.c.StringSlice("text"))))
 	line("rule", "%s", ruleText(o))
 	line("state", "%s, %s", quoteControls(v.store.Path()), progressText(v.store.State.Progress))
+	if v.metrics != nil {
+		line("metrics", "http://%v/metrics", v.metrics.address)
+	}
 	_, err := fmt.Fprintln(s.w, b.String())
 	return err
 }
