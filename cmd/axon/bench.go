@@ -22,7 +22,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure speed",
-		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand()},
+		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand(), benchValidateCommand()},
 	}
 }
 
