@@ -21,8 +21,8 @@ import (
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
-		Usage:       "measure speed",
-		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand(), benchValidateCommand()},
+		Usage:       "measure speed, and what is claimed of the network",
+		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand(), benchValidateCommand(), benchClaimsCommand()},
 	}
 }
 
