@@ -72,13 +72,24 @@ cpu_id() {
 
 compiler_id() { { "${CXX:-c++}" --version || die "no C++ compiler: ${CXX:-c++}"; } | head -n 1; }
 
+# no_amx prints what keeps Intel's AMX out of a native build. The pinned ggml loads the shape of
+# its tiles from a variable that a compiler may leave unfilled, and then the first product
+# with quantised weights ends the process (llama.cpp issue 20824, pull request 26954).
+no_amx() {
+  if [ "$native" = 1 ] && "${CXX:-c++}" -march=native -dM -E -x c++ /dev/null 2>/dev/null | grep -q __AMX_TILE__; then
+    echo "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+  fi
+}
+
 # cmake_flags prints the options of the build, one a line. The programs are configured
 # with the libraries, so that the peers are made of the very same objects.
 cmake_flags() {
+  local amx
+  amx=$(no_amx)
   cat <<FLAGS
 -DCMAKE_BUILD_TYPE=Release
--DCMAKE_C_FLAGS=-fPIE ${CFLAGS:-}
--DCMAKE_CXX_FLAGS=-fPIE ${CXXFLAGS:-}
+-DCMAKE_C_FLAGS=-fPIE $amx ${CFLAGS:-}
+-DCMAKE_CXX_FLAGS=-fPIE $amx ${CXXFLAGS:-}
 -DBUILD_SHARED_LIBS=OFF
 -DGGML_NATIVE=$(on_off "$native")
 -DGGML_OPENMP=$(on_off "$openmp")
