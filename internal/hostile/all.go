@@ -12,17 +12,17 @@ import (
 const (
 	Honest     = "honest"
 	Silent     = "silent"
-	Unsure     = "silent where unsure"
-	Translated = "standard tokens"
-	Truncated  = "truncated phrases"
-	Decoyed    = "truncated, with a decoy"
-	ThinFloor  = "thin floor"
+	Unsure     = "silent-where-unsure"
+	Translated = "standard-tokens"
+	Truncated  = "truncated"
+	Decoyed    = "truncated-with-decoy"
+	ThinFloor  = "thin-floor"
 	Peeks      = "peeks"
 	Copies     = "copies"
 	Mixes      = "mixes"
 	Remembers  = "remembers"
-	ByHeart    = "knows the text"
-	Dosed      = "knows the text, dosed"
+	ByHeart    = "knows-the-text"
+	Dosed      = "knows-and-doses"
 )
 
 // All are the attacks, the honest control first.
@@ -42,7 +42,7 @@ func absent() []Attack {
 		{Name: Silent, About: "never answers", wrap: func(server.Model, Means) server.Model { return mute{} }},
 		{Name: Unsure, About: "answers when its own entropy is below the median of its past", lie: func(Means) Lie { return newShy().lie }},
 		{Name: "slow", About: "answers late, but within the time-out", wrap: func(m server.Model, w Means) server.Model { return slow{m, w.Delay} }},
-		{Name: "too slow", About: "answers after the time-out", Late: true, wrap: func(m server.Model, _ Means) server.Model { return late{m} }},
+		{Name: "too-slow", About: "answers after the time-out", Late: true, wrap: func(m server.Model, _ Means) server.Model { return late{m} }},
 	}
 }
 
@@ -51,7 +51,7 @@ func reshaped() []Attack {
 	return []Attack{
 		{Name: Translated, About: "answers in standard tokens, into which it translates what it expects, instead of its own", Tasks: onlyNext, wrap: func(m server.Model, _ Means) server.Model { return translated{m} }},
 		{Name: Truncated, About: "cuts each phrase after its first token", Tasks: onlyNext, wrap: phrasesBy(truncate)},
-		{Name: "aggregated phrases", About: "adds up phrases that begin alike, and names the first token", Tasks: onlyNext, wrap: phrasesBy(aggregate)},
+		{Name: "aggregated", About: "adds up phrases that begin alike, and names the first token", Tasks: onlyNext, wrap: phrasesBy(aggregate)},
 		{Name: Decoyed, About: "cuts each phrase after its first token, but for a long one of probability 0", Tasks: onlyNext, wrap: phrasesBy(truncateBehindDecoy)},
 		{Name: "decoy", About: "names one long phrase of probability 0 in place of the least likely", Tasks: onlyNext, wrap: phrasesBy(decoy)},
 		{Name: ThinFloor, About: "divides what is left by 50257 tokens instead of its own 4096", Tasks: onlyNext, wrap: phrasesBy(thinFloor)},
@@ -62,10 +62,10 @@ func reshaped() []Attack {
 func probabilities() []Attack {
 	return []Attack{
 		{Name: "sharpened", About: "temperature 0.7", wrap: tempered(1 / 0.7)},
-		{Name: "sharpened a little", About: "temperature 0.9", wrap: tempered(1 / 0.9)},
+		{Name: "sharpened-a-little", About: "temperature 0.9", wrap: tempered(1 / 0.9)},
 		{Name: "flattened", About: "temperature 1.4", wrap: tempered(1 / 1.4)},
 		{Name: "inflated", About: "says eightfold probabilities, of what is left as well", wrap: both(inflatePhrases, inflateRow)},
-		{Name: "leaves nothing", About: "scales what it names to a sum of 1, and has a floor of 0", wrap: both(fillPhrases, fillRow)},
+		{Name: "leaves-nothing", About: "scales what it names to a sum of 1, and has a floor of 0", wrap: both(fillPhrases, fillRow)},
 		{Name: "certain", About: "gives the likeliest token 1, and all others 0", wrap: both(certainPhrases, certainRow)},
 		{Name: "uniform", About: "gives all tokens the same", wrap: both(uniformPhrases, uniformRow)},
 		{Name: "zeros", About: "gives all tokens 0", wrap: both(zeroPhrases, zeroRow)},
@@ -75,11 +75,11 @@ func probabilities() []Attack {
 // broken attackers send what is no answer.
 func broken() []Attack {
 	return []Attack{
-		{Name: "sum above one", About: "sends probabilities that sum up to 1.05", lie: number(overfull)},
+		{Name: "sum-above-one", About: "sends probabilities that sum up to 1.05", lie: number(overfull)},
 		{Name: "negative", About: "sends a negative probability", lie: number(negative)},
-		{Name: "not numbers", About: "sends NaN for probabilities", lie: number(notNumbers)},
-		{Name: "too many", About: "names one more entry than was asked for", lie: always(tooMany)},
-		{Name: "other shape", About: "sends a tensor of another shape", lie: always(otherShape)},
+		{Name: "not-numbers", About: "sends NaN for probabilities", lie: number(notNumbers)},
+		{Name: "too-many", About: "names one more entry than was asked for", lie: always(tooMany)},
+		{Name: "other-shape", About: "sends a tensor of another shape", lie: always(otherShape)},
 		{Name: "garbage", About: "sends bytes that are no tensor", lie: always(garbage)},
 	}
 }

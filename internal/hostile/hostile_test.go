@@ -215,7 +215,7 @@ func TestTruncatedPhrases(t *testing.T) {
 }
 
 func TestAggregatedPhrases(t *testing.T) {
-	honest, sums := attacked(t, "aggregated phrases", time.Minute).phrases()
+	honest, sums := attacked(t, "aggregated", time.Minute).phrases()
 	require.Len(t, sums.List, topK)
 	require.InDelta(t, honest.List[0].Prob+honest.List[2].Prob, sums.List[0].Prob, 1e-6)
 	require.Equal(t, honest.List[0].Tokens, sums.List[0].Tokens)
@@ -241,7 +241,7 @@ func TestTranslatedPhrases(t *testing.T) {
 }
 
 func TestTemperatures(t *testing.T) {
-	sharper := map[string]bool{"sharpened": true, "sharpened a little": true, "flattened": false}
+	sharper := map[string]bool{"sharpened": true, "sharpened-a-little": true, "flattened": false}
 	for name, sharp := range sharper {
 		n := attacked(t, name, time.Minute)
 		honest, p := n.phrases()
@@ -262,7 +262,7 @@ func massOf(p synapse.Phrases) float64 {
 }
 
 func TestWhatIsSaidInsteadOfProbabilities(t *testing.T) {
-	n := attacked(t, "leaves nothing", time.Minute)
+	n := attacked(t, "leaves-nothing", time.Minute)
 	_, p := n.phrases()
 	require.InDelta(t, 1, massOf(p), 1e-6)
 	require.Zero(t, p.Floor)
@@ -298,7 +298,7 @@ func TestWhatIsSaidInsteadOfProbabilities(t *testing.T) {
 func TestWhatIsNoAnswer(t *testing.T) {
 	const code = wire.ReturnCode_RETURN_CODE_RESPONSE_DESERIALIZATION_EXCEPTION
 	for name, words := range map[string]string{
-		"sum above one": "sum up to", "negative": "below tolerance", "not numbers": "", "too many": "", "other shape": "shape", "garbage": "",
+		"sum-above-one": "sum up to", "negative": "below tolerance", "not-numbers": "", "too-many": "", "other-shape": "shape", "garbage": "",
 	} {
 		n := attacked(t, name, time.Minute)
 		_, f := n.ask(n.attacker, &synapse.TextCausalLMNext{TopK: topK})
@@ -308,11 +308,11 @@ func TestWhatIsNoAnswer(t *testing.T) {
 
 		a, f := n.ask(n.attacker, &synapse.TextCausalLM{TopK: topK})
 		switch name {
-		case "sum above one": // is normalised, and leaves the others nothing
+		case "sum-above-one": // is normalised, and leaves the others nothing
 			row, err := a.(*synapse.Distributions).At(1, 19)
 			require.NoError(t, err)
 			require.Less(t, row.Rest, float32(-80))
-		case "negative", "not numbers":
+		case "negative", "not-numbers":
 			_, err := a.(*synapse.Distributions).At(1, 19)
 			require.ErrorIs(t, err, synapse.ErrDecode)
 		default:
@@ -326,7 +326,7 @@ func TestWhoDoesNotAnswer(t *testing.T) {
 	n := attacked(t, Silent, time.Minute)
 	_, f := n.ask(n.attacker, &synapse.TextCausalLMNext{TopK: topK})
 	require.NotNil(t, f)
-	n = attacked(t, "too slow", 200*time.Millisecond)
+	n = attacked(t, "too-slow", 200*time.Millisecond)
 	_, f = n.ask(n.attacker, &synapse.TextCausalLMNext{TopK: topK})
 	require.Equal(t, wire.ReturnCode_RETURN_CODE_TIMEOUT, f.Code)
 }
