@@ -76,9 +76,10 @@ compiler_id() { { "${CXX:-c++}" --version || die "no C++ compiler: ${CXX:-c++}";
 # its tiles from a variable that a compiler may leave unfilled, and then the first product
 # with quantised weights ends the process (llama.cpp issue 20824, pull request 26954).
 no_amx() {
-  if [ "$native" = 1 ] && "${CXX:-c++}" -march=native -dM -E -x c++ /dev/null 2>/dev/null | grep -q __AMX_TILE__; then
-    echo "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
-  fi
+  [ "$native" = 1 ] || return 0
+  case $("${CXX:-c++}" -march=native -dM -E -x c++ /dev/null 2>/dev/null) in
+    *__AMX_TILE__*) echo "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16" ;;
+  esac
 }
 
 # cmake_flags prints the options of the build, one a line. The programs are configured
