@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Packages without C.
-packages=(./kernels/... ./synapse ./synapse/wire ./synapse/auth ./synapse/metagraph ./synapse/client ./synapse/server ./synapse/translate ./internal/npy ./internal/settings ./synapse/validator)
+packages=(./kernels/... ./synapse ./synapse/wire ./synapse/auth ./synapse/metagraph ./synapse/client ./synapse/server ./synapse/translate ./internal/npy ./internal/settings ./internal/wholefile ./synapse/validator/...)
 
 echo "without assembly"
 CGO_ENABLED=0 go vet -tags purego "${packages[@]}"

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"axon/internal/corpus"
+	"axon/internal/wholefile"
 	"axon/synapse/validator"
 	"axon/synapse/validator/rounds"
 	"axon/synapse/validator/state"
@@ -191,25 +190,9 @@ func (v *validation) writeWeights(weights []validator.Weight) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replaceFile(path, append(data, '\n'))
-}
-
-// replaceFile writes a file beside the one it then takes the place of.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.Write(path, func(to io.Writer) error {
+		e := json.NewEncoder(to)
+		e.SetIndent("", "  ")
+		return e.Encode(w)
+	})
 }

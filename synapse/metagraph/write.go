@@ -3,12 +3,11 @@ package metagraph
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
 
+	"axon/internal/wholefile"
 	"axon/synapse/auth"
 )
 
@@ -20,7 +19,11 @@ func Write(path string, neurons []Neuron) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := replace(path, data); err != nil {
+	err = wholefile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("write metagraph: %w", err)
 	}
 	return nil
@@ -60,21 +63,4 @@ func (n Neuron) record() []string {
 	}
 	record[columnStake] = strconv.FormatFloat(n.Stake, 'f', -1, 64)
 	return record
-}
-
-// replace moves a new file over an old one.
-func replace(path string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Chmod(0o644), file.Close()) // no secret is in it
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
 }

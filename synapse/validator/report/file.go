@@ -1,12 +1,12 @@
 package report
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"axon/internal/wholefile"
 )
 
 // The files of a report.
@@ -22,7 +22,6 @@ const (
 	PairsCSV     = "pairs.csv"
 	SynergyCSV   = "synergy.csv"
 	reportFolder = 0o755
-	reportFile   = 0o644 // no secret is in it
 )
 
 // Write writes everything into a folder, which it makes where there is none: the HTML
@@ -36,27 +35,12 @@ func WriteHTML(path string, d *Data) error {
 	return replace(path, func(w io.Writer) error { return HTML(w, d) })
 }
 
-// replace puts a file in the place of whatever was at path, as soon as all of it is there.
+// replace writes a file as a whole, in a folder that it makes where there is none.
 func replace(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), reportFolder); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	b := bufio.NewWriter(file)
-	if err = write(b); err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	err = errors.Join(err, b.Flush(), file.Chmod(reportFile), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return wholefile.Write(path, write)
 }
 
 // remove takes away what an earlier report left, so that it is not taken for this one's.
