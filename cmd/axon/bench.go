@@ -22,7 +22,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "measure speed, and what is claimed of the network",
-		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand(), benchValidateCommand(), benchClaimsCommand()},
+		Subcommands: []*cli.Command{benchEngineCommand(), benchKernelsCommand(), benchPackCommand(), benchServeCommand(), benchValidateCommand(), benchClaimsCommand(), benchAttacksCommand()},
 	}
 }
 
