@@ -121,7 +121,7 @@ func reportFacts(st *state.State) []findings.Fact {
 
 func reportServer(s *state.Server, history []findings.Point, size float64) findings.Server {
 	a := s.Average
-	r := findings.Server{UID: a.UID, Name: s.Hotkey, Address: s.Address, Size: math.NaN(), Loss: a.Worth.Loss, Error: a.Tally.Error(),
+	r := findings.Server{UID: a.UID, Name: s.Address, Hotkey: s.Hotkey, Size: math.NaN(), Loss: a.Worth.Loss, Error: a.Tally.Error(),
 		Params: validator.EffectiveParams(a.Worth.Loss), BitsPerByte: math.NaN(), Score: a.Score, ResponseTime: a.ResponseTime,
 		Divergence: a.Divergence, DivergenceError: math.NaN(), Asked: a.Rounds, Answered: s.Answered(), Codes: codeCounts(s), Rounds: history}
 	r.ParamsLow, r.ParamsHigh = a.Tally.ParamsInterval()

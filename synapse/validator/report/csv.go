@@ -36,7 +36,7 @@ func WriteCSV(dir string, d *Data) error {
 }
 
 func serverRows(d *Data, row func(...string) error) error {
-	err := row("uid", "name", "address", "size", "loss", "loss_error", "params", "params_low", "params_high",
+	err := row("uid", "name", "hotkey", "size", "loss", "loss_error", "params", "params_low", "params_high",
 		"bits_per_byte", "score", "weight", "emitted", "response_seconds", "divergence", "divergence_error",
 		"asked", "answered", "codes")
 	for i := range d.Servers {
@@ -44,7 +44,7 @@ func serverRows(d *Data, row func(...string) error) error {
 			return err
 		}
 		s := &d.Servers[i]
-		err = row(strconv.Itoa(s.UID), word(s.Name), word(s.Address), number(s.Size), number(s.Loss), number(s.Error),
+		err = row(strconv.Itoa(s.UID), word(s.Name), word(s.Hotkey), number(s.Size), number(s.Loss), number(s.Error),
 			number(s.Params), number(s.ParamsLow), number(s.ParamsHigh), number(s.BitsPerByte), number(s.Score),
 			number(s.Weight), strconv.Itoa(s.Emitted), number(s.ResponseTime), number(s.Divergence),
 			number(s.DivergenceError), strconv.Itoa(s.Asked), strconv.Itoa(s.Answered), word(codes(s.Codes)))

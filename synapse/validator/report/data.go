@@ -22,7 +22,7 @@ type Fact struct{ Name, Value string }
 // Server is what is known of one server. NaN stands for what is not known.
 type Server struct {
 	UID           int
-	Name, Address string
+	Name, Hotkey string // what people know it by, such as its address, and what the network does
 	Size          float64 // parameters
 	// Loss is the mean cross-entropy in nats a token, and Error its standard error.
 	Loss, Error float64

@@ -44,7 +44,7 @@ func two() *report.Data {
 		Title: "Two", Made: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Facts: []report.Fact{{Name: "task", Value: "TextCausalLM"}},
 		Servers: []report.Server{
-			{UID: 4, Name: "small", Address: "127.0.0.1:1", Size: 1.5e6, Loss: 2.75, Error: 0.02, Params: 3e8, ParamsLow: 2e8, ParamsHigh: 4e8,
+			{UID: 4, Name: "small", Hotkey: "127.0.0.1:1", Size: 1.5e6, Loss: 2.75, Error: 0.02, Params: 3e8, ParamsLow: 2e8, ParamsHigh: 4e8,
 				BitsPerByte: nan, Score: 17320.5, Weight: 0.25, Emitted: 16383, ResponseTime: 0.5, Divergence: 0.125, DivergenceError: inf,
 				Asked: 3, Answered: 2, Codes: []report.Count{{Name: "SUCCESS", N: 2}, {Name: "TIMEOUT", N: 1}, {Name: "BACKOFF", N: 0}},
 				Rounds: []report.Point{{Step: 1, Loss: 2.7, Mean: 2.7, Error: nan, Divergence: 0.1, ResponseTime: 0.5}, {Step: 2, Loss: nan, Mean: 2.7, Error: nan, Divergence: nan, ResponseTime: 12}}},
@@ -60,7 +60,7 @@ func TestTables(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	require.NoError(t, report.WriteCSV(dir, two()))
 	require.Equal(t, [][]string{
-		{"uid", "name", "address", "size", "loss", "loss_error", "params", "params_low", "params_high", "bits_per_byte", "score", "weight",
+		{"uid", "name", "hotkey", "size", "loss", "loss_error", "params", "params_low", "params_high", "bits_per_byte", "score", "weight",
 			"emitted", "response_seconds", "divergence", "divergence_error", "asked", "answered", "codes"},
 		{"9", "large", "", "", "2.5", "0.01", "", "", "", "0.9", "", "0.75", "49151", "", "", "", "3", "3", ""},
 		{"4", "small", "127.0.0.1:1", "1.5e+06", "2.75", "0.02", "3e+08", "2e+08", "4e+08", "", "17320.5", "0.25",
@@ -83,7 +83,7 @@ func TestASpreadsheetRunsNoNames(t *testing.T) {
 		"1=1": "1=1", "a,\"b\"\nc": `a,"b" c`, strings.Repeat("n", 600): strings.Repeat("n", 500) + "…",
 	} {
 		d := two()
-		d.Servers[1].Name, d.Servers[1].Address = name, name
+		d.Servers[1].Name, d.Servers[1].Hotkey = name, name
 		d.Servers[1].Codes = []report.Count{{Name: name, N: -1}}
 		dir := t.TempDir()
 		require.NoError(t, report.WriteCSV(dir, d))
@@ -112,7 +112,7 @@ func TestStrangersWordsAreOnlyWords(t *testing.T) {
 		d.Title = name
 		d.Facts = []report.Fact{{Name: name, Value: name}}
 		for i := range d.Servers {
-			d.Servers[i].Name, d.Servers[i].Address = name, name
+			d.Servers[i].Name, d.Servers[i].Hotkey = name, name
 			d.Servers[i].Codes = []report.Count{{Name: name, N: 1}}
 		}
 		page := html(t, d)

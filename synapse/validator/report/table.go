@@ -10,7 +10,7 @@ import (
 
 // serverRow is a server in the table, in words.
 type serverRow struct {
-	Rank, UID, Name, Address                       string
+	Rank, UID, Name, Hotkey                       string
 	Loss, Behind, BitsPerByte, Size, Params, Range string
 	Score, Weight, Emitted, ResponseTime           string
 	Divergence, Answered, Codes                    string
@@ -24,7 +24,7 @@ func (d *Data) rows() []serverRow {
 	for i := range d.Servers {
 		s := &d.Servers[i]
 		r := serverRow{
-			Rank: unknown, UID: strconv.Itoa(s.UID), Name: clean(s.Name, longestInTables), Address: clean(s.Address, longestInTables),
+			Rank: unknown, UID: strconv.Itoa(s.UID), Name: clean(s.Name, longestInTables), Hotkey: clean(s.Hotkey, longestInTables),
 			Loss: plusMinus(s.Loss, s.Error, digits), Behind: unknown, BitsPerByte: fixed(s.BitsPerByte, 3),
 			Size: size(s.Size), Params: size(s.Params), Score: score(s.Score), Weight: fixed(s.Weight, 4),
 			Emitted: strconv.Itoa(s.Emitted), ResponseTime: fixed(s.ResponseTime, 3),

@@ -53,7 +53,7 @@ func server(r *rand.Rand, uid, servers, steps int) report.Server {
 	loss := math.Pow(6.1e13/size, 0.0751) + 0.02*r.Float64()
 	params := math.Exp(math.Log(8.8e13) - math.Log(loss)/0.076)
 	s := report.Server{
-		UID: uid, Name: fmt.Sprintf("model-%d", uid), Address: fmt.Sprintf("127.0.0.1:%d", 8091+uid),
+		UID: uid, Name: fmt.Sprintf("model-%d", uid), Hotkey: fmt.Sprintf("127.0.0.1:%d", 8091+uid),
 		Size: size, Loss: loss, Error: 0.006 + 0.004*r.Float64(), Params: params, ParamsLow: params * 0.9, ParamsHigh: params * 1.1,
 		BitsPerByte: loss / 2.9, Score: math.Sqrt(params), Weight: 1 / float64(servers), Emitted: 65535 / servers,
 		ResponseTime: 0.2 + r.Float64(), Divergence: 0.1 + 0.3*r.Float64(), DivergenceError: 0.01,
