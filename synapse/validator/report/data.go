@@ -21,9 +21,9 @@ type Fact struct{ Name, Value string }
 
 // Server is what is known of one server. NaN stands for what is not known.
 type Server struct {
-	UID           int
-	Name, Hotkey string // what people know it by, such as its address, and what the network does
-	Size          float64 // parameters
+	UID          int
+	Name, Hotkey string  // what people know it by, such as its address, and what the network does
+	Size         float64 // parameters
 	// Loss is the mean cross-entropy in nats a token, and Error its standard error.
 	Loss, Error float64
 	// Params are effective parameters, those of a model that loses as much, with the

@@ -10,7 +10,7 @@ import (
 
 // serverRow is a server in the table, in words.
 type serverRow struct {
-	Rank, UID, Name, Hotkey                       string
+	Rank, UID, Name, Hotkey                        string
 	Loss, Behind, BitsPerByte, Size, Params, Range string
 	Score, Weight, Emitted, ResponseTime           string
 	Divergence, Answered, Codes                    string
