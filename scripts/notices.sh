@@ -52,7 +52,8 @@ section "GPT-2's vocabulary, from llama.cpp's models" third_party/licenses/gpt-2
 modules | while read -r module dir; do
   texts=()
   while read -r folder; do
-    texts+=("$folder"/LICENSE* "$folder"/NOTICE*)
+    # freetype's LICENSE only names the texts beside it, of which the first is chosen.
+    texts+=("$folder"/LICENSE* "$folder"/NOTICE* "$folder"/licenses/ft[l].txt)
   done < <(folders "$module" "$dir")
   section "$module" "${texts[@]}"
 done
