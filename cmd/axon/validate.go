@@ -99,6 +99,13 @@ func (v *validation) openServers() (err error) {
 		return err
 	}
 	v.target.options.Backoff = 0 // who cannot be reached is left alone for a while
+	if v.c.String("metagraph") != "" { // a validator may serve, too, and is in it then
+		all := v.target.current
+		v.target.current = func() []client.Endpoint {
+			return slices.DeleteFunc(all(), func(e client.Endpoint) bool { return e.Hotkey == v.target.own })
+		}
+		v.target.endpoints = v.target.current()
+	}
 	for i := range v.target.endpoints {
 		if e := &v.target.endpoints[i]; e.UID == noUID {
 			e.UID = i
@@ -158,7 +165,7 @@ func (v *validation) openTexts() (err error) {
 func (v *validation) openState() error {
 	store, err := state.Open(v.statePath, state.Options{Settings: v.options.Settings(v.texts.Fingerprint())})
 	if errors.Is(err, state.ErrSettings) {
-		return fmt.Errorf("%w; name another file with --state, or add --fresh to forget it", err)
+		return fmt.Errorf("%w; name another file with --state, or add --fresh to forget this one", err)
 	}
 	if err != nil {
 		return err

@@ -131,10 +131,14 @@ func reportServer(s *state.Server, history []findings.Point, size float64) findi
 	return r
 }
 
+// mostPoints bounds the memory of a report: beyond it not every round has points.
+const mostPoints = 1 << 20
+
 // historyOf are the rounds of each server, as far as they are kept.
 func historyOf(s *state.Store) (map[int][]findings.Point, error) {
 	points := make(map[int][]findings.Point)
 	sums := make(map[int]*runningMean)
+	every := 1 + len(s.State.Servers)*s.State.Progress.Rounds/mostPoints
 	for round, err := range s.Rounds(0) {
 		if err != nil {
 			return nil, err
@@ -150,7 +154,9 @@ func historyOf(s *state.Store) (map[int][]findings.Point, error) {
 			if reply.Divergence != nil {
 				p.Divergence = float64(*reply.Divergence)
 			}
-			points[reply.UID] = append(points[reply.UID], p)
+			if round.Number%every == 0 {
+				points[reply.UID] = append(points[reply.UID], p)
+			}
 		}
 	}
 	return points, nil

@@ -1,14 +1,18 @@
 // Package validator says how well servers predict text, and what that is
 // worth: losses, effective parameters, synergy, divergence, moving averages and
-// weights, by the formulas of the network's release 3.7.0 (its core validator;
-// docs/scoring.md has them in one place). It knows neither connections nor clocks nor
-// files: answers come in decoded, and numbers go out.
+// weights, by the formulas of the network's release 3.7.0 (its core validator) or by a
+// proper rule of axon's own; docs/scoring.md has both in one place. It knows neither
+// connections nor clocks nor files: answers come in decoded, and numbers go out.
 //
-// A round goes through it once. [MeasureNext] or [MeasureCausalLM] reduces each
-// answer, as it comes in, to a loss for each prediction; [Rules.Score]
-// compares the servers of the round; [Averages.Update] adds that to what is known
-// of them; [WeightRules.Weights] makes weights of it, and [Emit] what a chain takes.
-// Start reading at [Rules.Score].
+// A round goes through it once. [MeasureNext] or [MeasureCausalLM], and by the proper
+// rule [MeasureFirstNext] or [MeasureFirstCausalLM], reduces each answer, as it comes in, to
+// a loss for each prediction; [Rules.Score] compares the servers of the round;
+// [Averages.Update] adds that to what is known of them; [WeightRules.Weights] makes
+// weights of it, and [Emit] what a chain takes. [Tally] and [Neighbours] say how
+// sure all of that is.
+//
+// Its subpackages are the validator at work (rounds), its memory (state), and what people
+// see of it (report). Start reading at [Rules.Score].
 package validator
 
 import "errors"

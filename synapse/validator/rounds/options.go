@@ -97,7 +97,7 @@ func (o Options) Settings(fingerprint string) state.Settings {
 		"synergy-power": float(o.Rules.SynergyPower),
 		"penalty":       float(o.Rules.Penalty),
 		"packed":        strconv.FormatBool(o.Packed),
-		"text":          fingerprint,
+		"text-files":    fingerprint, // their names, sizes and times
 	}
 }
 
