@@ -98,7 +98,7 @@ func (v *validation) openServers() (err error) {
 	if v.target, err = queryServers(v.c); err != nil {
 		return err
 	}
-	v.target.options.Backoff = 0 // who cannot be reached is left alone for a while
+	v.target.options.Backoff = 0       // who cannot be reached is left alone for a while
 	if v.c.String("metagraph") != "" { // a validator may serve, too, and is in it then
 		all := v.target.current
 		v.target.current = func() []client.Endpoint {

@@ -313,7 +313,7 @@ func TestValidatorAndBadInput(t *testing.T) {
 		{"--size 3=1e6 --size 3=2e6", "stands twice", exitUsage},
 		{"--text-rate 0.5", "for standard input only", exitUsage},
 		{"--rounds -1", "must not be negative", exitUsage},
-		{"wieghts", `no command "wieghts"`, exitUsage},
+		{"rank", `no command "rank"`, exitUsage},
 		{"--uid 77", "no server of uid 77", exitFailure},
 		{"--text /nowhere/at/all", "no such file", exitFailure},
 		{"--state " + garbage, "is no database", exitFailure},
