@@ -36,12 +36,13 @@ func MeasureFirstNext(answer []synapse.Phrases, targets []int32) (*Answer, error
 		return nil, fmt.Errorf("%w: phrases for %d texts, %d targets", ErrAnswer, len(answer), len(targets))
 	}
 	a := &Answer{tokens: make([][]kernels.Entry, len(answer))}
+	first := newFirstToken()
 	for i, p := range answer {
 		target := targets[i]
 		if target < 0 || target >= synapse.StandardVocabulary {
 			return nil, fmt.Errorf("%w: token %d of text %d", ErrTarget, target, i)
 		}
-		first := newFirstToken(p)
+		first.take(p)
 		a.Losses = append(a.Losses, nats(first.prob(target)))
 		a.tokens[i] = first.entries()
 	}
@@ -49,16 +50,26 @@ func MeasureFirstNext(answer []synapse.Phrases, targets []int32) (*Answer, error
 	return a, nil
 }
 
-// firstToken is the distribution of the first standard token that phrases stand for.
+// firstToken is the distribution of the first standard token that phrases stand for: a row
+// of them all, which serves one text after the other.
 type firstToken struct {
-	order []int32 // tokens that begin a phrase, in the order of the phrases
-	named map[int32]float64
+	mass  []float64
+	named []bool  // whether a token begins a phrase
+	order []int32 // those that do, in the order of the phrases
 	rest  float64 // mass of all other tokens
 	total float64
 }
 
-func newFirstToken(p synapse.Phrases) *firstToken {
-	f := &firstToken{named: make(map[int32]float64, len(p.List))}
+func newFirstToken() *firstToken {
+	return &firstToken{mass: make([]float64, synapse.StandardVocabulary), named: make([]bool, synapse.StandardVocabulary)}
+}
+
+// take forgets the phrases before.
+func (f *firstToken) take(p synapse.Phrases) {
+	for _, token := range f.order {
+		f.mass[token], f.named[token] = 0, false
+	}
+	f.order, f.total = f.order[:0], 0
 	for _, phrase := range p.List {
 		prob := clamp(phrase.Prob)
 		if math.IsNaN(prob) {
@@ -69,28 +80,28 @@ func newFirstToken(p synapse.Phrases) *firstToken {
 		if token < 0 || token >= synapse.StandardVocabulary {
 			continue
 		}
-		if _, again := f.named[token]; !again {
+		if !f.named[token] {
+			f.named[token] = true
 			f.order = append(f.order, token)
 		}
-		f.named[token] += prob
+		f.mass[token] += prob
 	}
 	f.rest = max(0, 1-f.total)
-	if len(f.named) == synapse.StandardVocabulary { // nobody is left who could have it
+	if len(f.order) == synapse.StandardVocabulary { // nobody is left who could have it
 		f.rest = 0
 	}
 	f.total += f.rest
-	return f
 }
 
 // prob is what a token has: all tokens of the vocabulary together have 1 at most.
 func (f *firstToken) prob(token int32) float64 {
-	if f.total == 0 { // all are named, and none has anything
+	switch {
+	case f.total == 0: // all are named, and none has anything
 		return 1 / float64(synapse.StandardVocabulary)
+	case f.named[token]:
+		return f.mass[token] / f.total
 	}
-	if mass, ok := f.named[token]; ok {
-		return mass / f.total
-	}
-	return f.rest / f.total / float64(synapse.StandardVocabulary-len(f.named))
+	return f.rest / f.total / float64(synapse.StandardVocabulary-len(f.order))
 }
 
 // entries are the tokens that are named, for comparing servers.

@@ -71,7 +71,7 @@ func (p truth) entropy() float64 {
 // truth nor answer name all are alike, so that one stands for them.
 func (p truth) expected(t *testing.T, answer synapse.Phrases) float64 {
 	t.Helper()
-	f := newFirstToken(answer)
+	f := distributionOf(answer)
 	seen := map[int32]bool{}
 	sum, left := 0.0, 1.0
 	add := func(token int32) {
@@ -85,7 +85,7 @@ func (p truth) expected(t *testing.T, answer synapse.Phrases) float64 {
 	for token := range p.named {
 		add(token)
 	}
-	for token := range f.named {
+	for _, token := range f.order {
 		add(token)
 	}
 	for token := range int32(synapse.StandardVocabulary) {
@@ -94,6 +94,13 @@ func (p truth) expected(t *testing.T, answer synapse.Phrases) float64 {
 		}
 	}
 	return sum
+}
+
+func distributionOf(p synapse.Phrases) *firstToken {
+	f := newFirstToken()
+	f.take(phrasesOf(0.5, phrase(0.25, 7), phrase(0.25, 8))) // what was before is forgotten
+	f.take(p)
+	return f
 }
 
 func measured(t *testing.T, answer synapse.Phrases, token int32) float64 {
@@ -257,7 +264,7 @@ func TestAnAnswerIsADistribution(t *testing.T) {
 }
 
 func massOf(p synapse.Phrases) (sum float64) {
-	f := newFirstToken(p)
+	f := distributionOf(p)
 	for token := range int32(synapse.StandardVocabulary) {
 		sum += f.prob(token)
 	}

@@ -160,14 +160,19 @@ func (o Options) hear(q *question, e client.Endpoint, r client.Reply) heard {
 	return h
 }
 
+// mostPaired bounds the servers of a round of which what every two gain together is kept: of
+// more there is no picture, and every round would write half a million numbers.
+const mostPaired = 128
+
 // learn scores the round, and adds it to what is known.
 func (v *Validator) learn(round *state.Round, all []heard) error {
 	st := v.State()
 	pairs := state.Pairs{}
 	rules := v.options.Rules
-	rules.Pair = func(first, second int, share float64) {
-		// The pair's gain, of which each server's share is the 2n-th part.
-		pairs[[2]int{first, second}] = state.PairSum{Sum: share, Rounds: 1}
+	if len(all) <= mostPaired {
+		rules.Pair = func(first, second int, share float64) {
+			pairs[[2]int{first, second}] = state.PairSum{Sum: share, Rounds: 1}
+		}
 	}
 	replies := make([]validator.Reply, len(all))
 	for i, h := range all {
@@ -191,7 +196,7 @@ func (v *Validator) learn(round *state.Round, all []heard) error {
 	}
 	for uids, gain := range pairs {
 		sum := st.Pairs[uids]
-		sum.Sum += gain.Sum * float64(2*answered)
+		sum.Sum += gain.Sum * float64(2*answered) // of which each server's share is the 2n-th part
 		sum.Rounds++
 		st.Pairs[uids] = sum
 	}
