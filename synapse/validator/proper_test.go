@@ -71,27 +71,33 @@ func (p truth) entropy() float64 {
 // truth nor answer name all are alike, so that one stands for them.
 func (p truth) expected(t *testing.T, answer synapse.Phrases) float64 {
 	t.Helper()
-	f := distributionOf(answer)
-	seen := map[int32]bool{}
-	sum, left := 0.0, 1.0
+	var tokens []int32
+	var probs []float64
+	seen, left := map[int32]bool{}, 1.0
 	add := func(token int32) {
 		if !seen[token] && token >= 0 && token < synapse.StandardVocabulary {
 			seen[token] = true
-			v := p.prob(token)
-			left -= v
-			sum += v * measured(t, answer, token)
+			tokens, probs = append(tokens, token), append(probs, p.prob(token))
+			left -= p.prob(token)
 		}
 	}
 	for token := range p.named {
 		add(token)
 	}
-	for _, token := range f.order {
-		add(token)
+	for _, phrase := range answer.List {
+		add(tokenAt(phrase.Tokens, 0))
 	}
 	for token := range int32(synapse.StandardVocabulary) {
 		if !seen[token] {
-			return sum + max(0, left)*measured(t, answer, token)
+			tokens, probs = append(tokens, token), append(probs, max(0, left))
+			break
 		}
+	}
+	a, err := MeasureFirstNext(slices.Repeat([]synapse.Phrases{answer}, len(tokens)), tokens)
+	require.NoError(t, err)
+	sum := 0.0
+	for i, loss := range a.Losses {
+		sum += probs[i] * loss
 	}
 	return sum
 }
@@ -101,13 +107,6 @@ func distributionOf(p synapse.Phrases) *firstToken {
 	f.take(phrasesOf(0.5, phrase(0.25, 7), phrase(0.25, 8))) // what was before is forgotten
 	f.take(p)
 	return f
-}
-
-func measured(t *testing.T, answer synapse.Phrases, token int32) float64 {
-	t.Helper()
-	a, err := MeasureFirstNext([]synapse.Phrases{answer}, []int32{token})
-	require.NoError(t, err)
-	return a.Losses[0]
 }
 
 // honestly answers with the truth, the likeliest first, spelt in phrases that go on at will.
