@@ -96,22 +96,27 @@ func float64s(x []float32) []float64 {
 
 // outcome says what a server earned.
 func (t *trial) outcome(p player) AttackOutcome {
-	uid, beside := p.endpoint.UID, t.game.beside(p).endpoint.UID
-	known, honest := t.referee.State().Servers[uid], t.referee.State().Servers[beside].Average
+	beside := t.game.beside(p)
+	known, honest := t.referee.State().Servers[p.endpoint.UID], t.referee.State().Servers[beside.endpoint.UID].Average
 	a := known.Average
 	o := AttackOutcome{
 		Answered: known.Answered(), Loss: orZero(a.Worth.Loss), LossError: orZero(a.Tally.Error()),
-		More: t.more(uid, beside), Score: orZero(a.Score), Weight: a.Weight, Ratio: orZero(a.Weight / honest.Weight),
+		More: t.more(p, beside), Score: orZero(a.Score), Weight: a.Weight,
 	}
-	spread := t.spread(uid, beside)
+	if p.attack.Anew {
+		o.Weight = t.weight(p, t.all())
+	}
+	o.Ratio = orZero(o.Weight / honest.Weight)
+	spread := t.spread(p, beside)
 	if o.Ratio > 0 {
 		o.Interval = [2]float64{o.Ratio * math.Exp(-attackSigmas95*spread), o.Ratio * math.Exp(attackSigmas95*spread)}
 	}
+	o.Verdict = verdictOfRatio(o.Ratio, spread)
 	if t.referee == t.proper {
-		o.MoreThanBest = t.more(uid, t.game.best(p).endpoint.UID)
-		o.Verdict = verdictOfLoss(o.More)
-	} else {
-		o.Verdict = verdictOfRatio(o.Ratio, spread)
+		o.MoreThanBest = t.more(p, t.game.best(p))
+		if !p.attack.Anew {
+			o.Verdict = verdictOfLoss(o.More)
+		}
 	}
 	return o
 }
@@ -180,10 +185,10 @@ func (g *attackGame) best(p player) player {
 }
 
 // more compares losses on the texts that both have any on.
-func (t *trial) more(uid, beside int) AttackMean {
+func (t *trial) more(p, beside player) AttackMean {
 	var list []float64
 	for _, round := range t.referee.rounds {
-		own, other := perTextLosses(replyOf(round, uid), round.Texts), perTextLosses(replyOf(round, beside), round.Texts)
+		own, other := perTextLosses(replyOf(round, p.endpoint.UID), round.Texts), perTextLosses(replyOf(round, beside.endpoint.UID), round.Texts)
 		for i := range min(len(own), len(other)) {
 			list = append(list, own[i]-other[i])
 		}
@@ -207,7 +212,7 @@ func perTextLosses(r state.Reply, texts int) []float64 {
 // spread is the standard error of the logarithm of a ratio of weights, by drawing rounds anew
 // (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): both weights are averaged
 // again over the same draw.
-func (t *trial) spread(uid, beside int) float64 {
+func (t *trial) spread(p, beside player) float64 {
 	rnd := rand.New(rand.NewPCG(t.game.config.Seed, 1))
 	n := len(t.referee.rounds)
 	var logs []float64
@@ -216,18 +221,36 @@ func (t *trial) spread(uid, beside int) float64 {
 		for i := range places {
 			places[i] = rnd.IntN(n)
 		}
-		if v := math.Log(t.weight(uid, places) / t.weight(beside, places)); !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if v := math.Log(t.weight(p, places) / t.weight(beside, places)); !math.IsNaN(v) && !math.IsInf(v, 0) {
 			logs = append(logs, v)
 		}
 	}
 	return StdDev(logs)
 }
 
-// weight is what a server's weight would be after these rounds.
-func (t *trial) weight(uid int, places []int) float64 {
+// weight is what a server's weight would be after these rounds; of one that starts anew in
+// each of them, what it is on average.
+func (t *trial) weight(p player, places []int) float64 {
+	uid, sum := p.endpoint.UID, 0.0
 	a := validator.NewAverage(t.game.task, uid)
 	for _, i := range places {
+		if p.attack.Anew {
+			a = validator.NewAverage(t.game.task, uid)
+		}
 		a.Update(t.stats[uid][i], t.referee.options.Rules)
+		sum += a.Weight
+	}
+	if p.attack.Anew {
+		return sum / float64(len(places))
 	}
 	return a.Weight
+}
+
+// all are the rounds as they were.
+func (t *trial) all() []int {
+	places := make([]int, len(t.referee.rounds))
+	for i := range places {
+		places[i] = i
+	}
+	return places
 }

@@ -144,6 +144,10 @@ func TestNoAttackEarnsMoreThanHonestPlayByTheProperRule(t *testing.T) {
 		c.Attacks, c.Tasks, c.Resamplings = hostile.All(), []validator.Task{task}, 100
 		rows := runAttacks(t, c)
 		for name, r := range rows {
+			if name == hostile.Anew { // its answers are honest: what it earns is a matter of averages
+				require.InDelta(t, 0, r.Proper.More.Mean, 1e-4)
+				continue
+			}
 			if r.Knows == hostile.Several.String() || r.Knows == hostile.Text.String() || r.Repeated {
 				continue
 			}

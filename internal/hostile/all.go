@@ -13,6 +13,7 @@ const (
 	Honest     = "honest"
 	Silent     = "silent"
 	Unsure     = "silent-where-unsure"
+	Anew       = "starts-anew"
 	Translated = "standard-tokens"
 	Truncated  = "truncated"
 	Decoyed    = "truncated-with-decoy"
@@ -41,6 +42,7 @@ func absent() []Attack {
 		{Name: Honest, About: "answers what its model says: the control"},
 		{Name: Silent, About: "never answers", wrap: func(server.Model, Means) server.Model { return mute{} }},
 		{Name: Unsure, About: "answers when its own entropy is below the median of its past", lie: func(Means) Lie { return newShy().lie }},
+		{Name: Anew, About: "answers honestly, and takes a new hotkey for each round", Anew: true},
 		{Name: "slow", About: "answers late, but within the time-out", wrap: func(m server.Model, w Means) server.Model { return slow{m, w.Delay} }},
 		{Name: "too-slow", About: "answers after the time-out", Late: true, wrap: func(m server.Model, _ Means) server.Model { return late{m} }},
 	}

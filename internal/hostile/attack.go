@@ -39,6 +39,9 @@ type Attack struct {
 	Knows Knowledge
 	// Repeats says that it only does anything where texts come again.
 	Repeats bool
+	// Anew says that it takes a new hotkey for each round, so that each is a server's first. Who
+	// measures it has to average over such servers.
+	Anew bool
 	// Late says that it answers after the validator has given up.
 	Late bool
 

@@ -135,7 +135,9 @@ func earnings(t *testing.T, name string, proper bool, n, texts int) (honest, att
 		_, err := v.Round(t.Context())
 		require.NoError(t, err)
 	}
-	return v.State().Servers[0].Average, v.State().Servers[1].Average
+	honest, attacker = v.State().Servers[0].Average, v.State().Servers[1].Average
+	t.Logf("%s, proper %v: a loss of %.3f for %.3f, a weight of %.4g for %.4g", name, proper, attacker.Worth.Loss, honest.Worth.Loss, attacker.Weight, honest.Weight)
+	return honest, attacker
 }
 
 // That these two attacks earn more by the reference's rule is why there is a proper one.
