@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,7 +131,11 @@ func (g *attackGame) start(ctx context.Context, means hostile.Means) error {
 			if m != nil {
 				m = shared[name]
 			}
-			return a.Wrap(m, means)
+			attacker := a.Wrap(m, means)
+			if c, ok := attacker.(io.Closer); ok { // of its connections to neighbours
+				g.closers = append(g.closers, c.Close)
+			}
+			return attacker
 		}
 	}
 	var nodes []localnet.Node

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"axon/synapse/server"
 	"axon/synapse/validator"
 )
+
+var _ io.Closer = (*copier)(nil)
 
 // Knowledge is what an attacker has to predict from. Honest play, which it is compared with, is
 // to answer by the same.
@@ -79,7 +82,8 @@ func (a Attack) Check(m Means) error {
 	return nil
 }
 
-// Wrap is the attacker's model: what answers in place of an honest one.
+// Wrap is the attacker's model: what answers in place of an honest one. One that asks
+// neighbours is an [io.Closer], to be closed after its server.
 func (a Attack) Wrap(m server.Model, means Means) server.Model {
 	if a.wrap == nil {
 		return m

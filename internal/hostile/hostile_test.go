@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"context"
+	"io"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -101,7 +102,11 @@ func attacked(t *testing.T, name string, timeout time.Duration) *network {
 	honest := localnet.Node{Wrap: func(server.Model) server.Model { return model }}
 	nodes := []localnet.Node{honest, honest}
 	if !a.OnTheWire() {
-		nodes = append(nodes, localnet.Node{Wrap: func(server.Model) server.Model { return a.Wrap(model, means) }})
+		attacker := a.Wrap(model, means)
+		if c, ok := attacker.(io.Closer); ok {
+			t.Cleanup(func() { require.NoError(t, c.Close()) })
+		}
+		nodes = append(nodes, localnet.Node{Wrap: func(server.Model) server.Model { return attacker }})
 	}
 	net, err = localnet.Start(t.Context(), localnet.Options{}, nodes...)
 	require.NoError(t, err)
