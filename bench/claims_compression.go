@@ -32,7 +32,7 @@ type CompressionRow struct {
 	Bytes    float64   `json:"bytes"`             // of the message, as it was received or as it would be
 	Texts    int       `json:"texts,omitempty"`   // that were asked about
 	Bias     *Estimate `json:"bias,omitempty"`    // of the loss, nats a token, paired by text with the server's own
-	Params   float64   `json:"params,omitempty"`  // the bias in effective parameters, as a part of them
+	Params   float64   `json:"params,omitempty"`  // by how much the effective parameters change, as a part of them
 	Refused  string    `json:"refused,omitempty"` // why there is no such answer
 
 	perText []float64 // losses
@@ -142,7 +142,7 @@ func (r *claimsRun) coded(ctx context.Context, uid int, c coding) (CompressionRo
 	row.Bytes, row.truth = float64(got.Bytes)/float64(per), truth
 	if row.perText != nil {
 		bias := newEstimate(minus(row.perText, truth))
-		row.Bias, row.Params = &bias, -bias.Mean/Mean(truth)/kaplanExponent
+		row.Bias, row.Params = &bias, math.Pow(1+bias.Mean/Mean(truth), -1/kaplanExponent)-1
 	}
 	return row, nil
 }

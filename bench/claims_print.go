@@ -82,12 +82,41 @@ func (g *grid) write(b *strings.Builder) {
 	}
 }
 
-func writeFindings(b *strings.Builder, list []Finding) {
+// writeFindings ends the part of a claim.
+func writeFindings(b *strings.Builder, claim Claim, list []Finding) {
 	b.WriteByte('\n')
 	for _, f := range list {
 		fmt.Fprintf(b, "- %s: **%s**\n", f.Claim, f.Verdict)
 		b.WriteString(wrap(f.Because, 96, "  "))
 	}
+	fmt.Fprintf(b, "\nClaim %s: **%s**\n", claim, overall(list))
+}
+
+// overall is what the verdicts on the parts of a claim come to.
+func overall(list []Finding) string {
+	var parts []string
+	for _, v := range []Verdict{Holds, DoesNotHold, Undecided} {
+		var names []string
+		for _, f := range list {
+			if name, _, _ := strings.Cut(f.Claim, " "); f.Verdict == v {
+				names = append(names, name)
+			}
+		}
+		switch {
+		case len(names) == len(list):
+			return string(v)
+		case len(names) > 0:
+			parts = append(parts, strings.Join(names, ", ")+" "+inPlural(v, len(names)))
+		}
+	}
+	return "in part: " + strings.Join(parts, "; ")
+}
+
+func inPlural(v Verdict, n int) string {
+	if n == 1 {
+		return string(v)
+	}
+	return map[Verdict]string{Holds: "hold", DoesNotHold: "do not hold", Undecided: "are undecided"}[v]
 }
 
 // wrap breaks a text into lines of so many characters, each after an indent.
@@ -115,6 +144,14 @@ func plusMinus(e Estimate, digits int) string {
 	return number(e.Mean, digits) + " ± " + number(e.Error, digits)
 }
 
+// plusMinusSmall is for errors that may be near nothing.
+func plusMinusSmall(e Estimate) string {
+	if math.Abs(e.Mean) < 5e-4 {
+		return fmt.Sprintf("%.0e ± %.0e", e.Mean, e.Error)
+	}
+	return plusMinus(e, 4)
+}
+
 func (d *DecodingResult) markdown(b *strings.Builder) {
 	b.WriteString("\n## a. Logits instead of hidden states\n\nError of the estimated loss, nats a token:\n")
 	errors := grid{words: 1}
@@ -124,7 +161,7 @@ func (d *DecodingResult) markdown(b *strings.Builder) {
 	}
 	errors.row(head...)
 	costs := grid{words: 1}
-	costs.row("model", "logits: MB", "s", "decoder: MB", "of them to judge", "s", "of them to train", "epochs")
+	costs.row("model", "logits: MB", "s", "decoder: MB", "to judge", "s", "to judge", "rate", "epochs")
 	for _, s := range d.Servers {
 		cells := []string{s.Model, plusMinus(s.Truth, 3), plusMinus(s.Logits, 3)}
 		for _, l := range s.Decoded {
@@ -132,20 +169,20 @@ func (d *DecodingResult) markdown(b *strings.Builder) {
 		}
 		errors.row(cells...)
 		last := s.Decoded[len(s.Decoded)-1]
-		costs.row(s.Model, megabytes(s.Newer.Bytes), number(s.Newer.Seconds, 1), megabytes(s.Older.Bytes), megabytes(s.Older.TestOnly),
-			number(s.Older.Seconds, 1), number(s.Older.Train, 1), fmt.Sprint(last.Epochs))
+		costs.row(s.Model, megabytes(s.Newer.Bytes), number(s.Newer.Seconds, 1), megabytes(s.Older.Bytes), megabytes(s.Older.JudgeBytes),
+			number(s.Older.Seconds, 1), number(s.Older.JudgeSeconds, 1), fmt.Sprint(last.Rate), fmt.Sprint(last.Epochs))
 	}
 	errors.write(b)
 	costs.write(b)
-	writeFindings(b, d.Findings)
+	writeFindings(b, ClaimDecoding, d.Findings)
 }
 
 func megabytes(n int) string { return number(float64(n)/1e6, 1) }
 
 func (c *CompressionResult) markdown(b *strings.Builder) {
-	b.WriteString("\n## b. Compressed logits\n\nBytes of the message; bias of the loss beside the server's own, nats a token:\n")
+	b.WriteString("\n## b. Compressed logits\n\nBytes of the message for a position; bias of the loss beside the server's own, nats a token, and\nwhat it makes of the effective parameters N:\n")
 	g := grid{words: 3}
-	g.row("model", "answer", "encoding", "top-k", "bytes", "bias", "of N, %")
+	g.row("model", "answer", "encoding", "top-k", "bytes", "bias", "N, %")
 	for _, r := range c.Rows {
 		top, bytes, bias, params := "", significant(r.Bytes), "", ""
 		if r.Bytes >= 100 {
@@ -158,7 +195,7 @@ func (c *CompressionResult) markdown(b *strings.Builder) {
 			top = "all"
 		}
 		if r.Bias != nil {
-			bias, params = plusMinus(*r.Bias, 4), number(100*r.Params, 2)
+			bias, params = plusMinusSmall(*r.Bias), number(100*r.Params, 2)
 		}
 		switch {
 		case r.Refused != "":
@@ -169,7 +206,7 @@ func (c *CompressionResult) markdown(b *strings.Builder) {
 		g.row(r.Model, r.Synapse, r.Encoding, top, bytes, bias, params)
 	}
 	g.write(b)
-	writeFindings(b, c.Findings)
+	writeFindings(b, ClaimCompression, c.Findings)
 }
 
 func (c *CollectiveResult) markdown(b *strings.Builder) {
@@ -202,7 +239,7 @@ func (c *CollectiveResult) markdown(b *strings.Builder) {
 		order.row(o.Score, number(100*o.Right, 0)+" %", o.In95.text(2))
 	}
 	order.write(b)
-	writeFindings(b, c.Findings)
+	writeFindings(b, ClaimCollective, c.Findings)
 }
 
 func plural(n int, one, more string) string {
@@ -261,5 +298,5 @@ func (s *ScalingResult) markdown(b *strings.Builder) {
 		g.row(number(a.Loss, 2), number(a.Ratio, 1), number(a.Gain, 4), fmt.Sprint(a.Texts))
 	}
 	g.write(b)
-	writeFindings(b, s.Findings)
+	writeFindings(b, ClaimScaling, s.Findings)
 }

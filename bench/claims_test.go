@@ -55,6 +55,12 @@ func TestVerdicts(t *testing.T) {
 	require.Equal(t, Undecided, keeps("", Estimate{0.001, 0.01}, 5).Verdict)
 }
 
+func TestVerdictsTogether(t *testing.T) {
+	list := []Finding{{"x1 one", Holds, ""}, {"x2 two", DoesNotHold, ""}, {"x3 three", Holds, ""}}
+	require.Equal(t, "in part: x1, x3 hold; x2 does not hold", overall(list))
+	require.Equal(t, "holds", overall(list[:1]))
+}
+
 // byOrders is the Shapley value as its definition has it: the mean over all orders.
 func byOrders(g *game, v [][]float64) []float64 {
 	n, others := g.players(), len(g.others)
@@ -241,9 +247,9 @@ func TestClaims(t *testing.T) {
 		name, _, _ := strings.Cut(f.Claim, " ")
 		found[name] = f
 	}
-	require.Len(t, found, 24)
+	require.Len(t, found, 25)
 	for claim, verdict := range map[string]Verdict{
-		"a1": Holds, "b1": Holds, "b2": DoesNotHold, "b3": Holds, "b4": DoesNotHold, "c1": Holds, "c2": Holds, "d4": DoesNotHold, "d5": Undecided,
+		"a1": Holds, "a2": Holds, "a3": DoesNotHold, "b1": Holds, "b2": DoesNotHold, "b3": Holds, "b4": DoesNotHold, "c1": Holds, "c2": Holds, "d4": DoesNotHold, "d5": Undecided,
 	} {
 		require.Equal(t, verdict, found[claim].Verdict, found[claim].String())
 	}
