@@ -201,8 +201,21 @@ func (r *claimsRun) worse(s *DecodingServer) Interval {
 func (r *claimsRun) decodingFindings(servers []DecodingServer) []Finding {
 	least := slices.MinFunc(servers, func(a, b DecodingServer) int { return cmp.Compare(a.Worse.Low, b.Worse.Low) })
 	accurate := Finding{"a1 logits tell a server's loss more accurately than decoded hidden states", decide(least.Worse, 0, true),
-		fmt.Sprintf("the decoder's error is larger by %s nats at least, for %s", least.Worse.text(3), least.Model)}
+		fmt.Sprintf("the decoder's error is larger by %s nats, where by least: for %s", least.Worse.text(3), least.Model)}
+	if r.ownTokens() {
+		accurate.Because += "; all servers have tokens of their own, and their states stand only roughly at the standard ones"
+	}
 	return slices.Concat([]Finding{accurate}, cheaper(servers), []Finding{r.ranking(servers)})
+}
+
+// ownTokens reports whether no server has the standard tokens.
+func (r *claimsRun) ownTokens() bool {
+	for uid := range r.config.Models {
+		if r.net.Info(uid).VocabSize == synapse.StandardVocabulary {
+			return false
+		}
+	}
+	return true
 }
 
 // cheaper compares bytes, which are the same in each run, and times, which are one run's.
@@ -242,6 +255,9 @@ func (r *claimsRun) ranking(servers []DecodingServer) Finding {
 		return 0
 	})
 	o, l := wilson(older, n), wilson(newer, n)
+	if len(servers) < 2 {
+		return Finding{"a4 … and order the servers more reliably", Undecided, "there is one"}
+	}
 	f := Finding{"a4 … and order the servers more reliably", Undecided,
 		fmt.Sprintf("right in %.1f %% of resampled texts by decoders, in %.1f %% by logits", 100*float64(older)/float64(n), 100*float64(newer)/float64(n))}
 	switch {
