@@ -84,7 +84,7 @@ func runValidation(c *cli.Context, o rounds.Options) (err error) {
 		return cli.Exit(err, exitUsage)
 	}
 	v.onClose(dendrite.Close)
-	if v.rounds, err = rounds.New(o, dendrite, v.texts, v.target.current, v.store); err != nil {
+	if v.rounds, err = rounds.New(v.options, dendrite, v.texts, v.target.current, v.store); err != nil {
 		return err
 	}
 	if err := v.screen.begin(v); err != nil {

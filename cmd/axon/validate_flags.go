@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	ruleProper = "proper"
+
 	categoryTexts   = "Texts:"
 	categoryRounds  = "Rounds:"
 	categoryScores  = "Scores:"
@@ -59,11 +61,11 @@ func roundFlags() []cli.Flag {
 
 func scoreFlags() []cli.Flag {
 	return inCategory(categoryScores,
-		&cli.StringFlag{Name: "rule", Usage: "proper: by the loss of the first held-out token, which nobody can better by anything but the truth; reference: by release 3.7.0's formulas", Value: "proper"},
+		&cli.StringFlag{Name: "rule", Usage: "proper: by the loss of the first held-out token, which nobody can better by anything but the truth; reference: by release 3.7.0's formulas", Value: ruleProper},
 		&cli.Float64Flag{Name: "alpha", Usage: "weight of a round in moving averages, to 1; 0: 0.01 by the proper rule, 0.1 by the reference's"},
-		&cli.Float64Flag{Name: "power", Usage: "of effective parameters in a score", Value: 0.5},
+		&cli.Float64Flag{Name: "power", Usage: "of effective parameters in a score, to 3", Value: 0.5},
 		&cli.BoolFlag{Name: "synergy", Usage: "also compare every two servers, which takes time by the square of their number; by the reference's rule it enters scores"},
-		&cli.Float64Flag{Name: "synergy-power", Usage: "of effective parameters in synergy", Value: 0.6},
+		&cli.Float64Flag{Name: "synergy-power", Usage: "of effective parameters in synergy, to 3", Value: 0.6},
 		&cli.Float64Flag{Name: "penalty", Usage: "by which an excess of divergence divides scores of the reference's rule; 0: none"},
 	)
 }
@@ -132,11 +134,14 @@ func ruleOptions(c *cli.Context) (o rounds.Options, err error) {
 		SynergyPower: c.Float64("synergy-power"), Penalty: c.Float64("penalty")}
 	o.Weights = weightRules(c)
 	switch rule := c.String("rule"); rule {
-	case "proper":
+	case ruleProper:
 		o.Rules.Proper = true
 	case "reference":
 	default:
 		return o, usageError("--rule %q: must be proper or reference", rule)
+	}
+	if c.Float64("power") == 0 || c.Float64("synergy-power") == 0 {
+		return o, usageError("--power and --synergy-power must be above 0: a power of 0 makes all servers equal")
 	}
 	if o.Rules.Proper && c.IsSet("penalty") {
 		return o, usageError("--penalty divides scores of the reference's rule; the proper one has none")

@@ -75,7 +75,7 @@ func writeReportFile(path string, s *state.Store, rules validator.WeightRules, s
 // reportData is a state in the form of a report.
 func reportData(s *state.Store, rules validator.WeightRules, sizes map[int]float64) (*findings.Data, error) {
 	st := &s.State
-	weights, err := rounds.Weights(st, rules, nil)
+	weights, err := rounds.Weights(st, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +87,19 @@ func reportData(s *state.Store, rules validator.WeightRules, sizes map[int]float
 	if err != nil {
 		return nil, err
 	}
+	law, err := lawOf(s, sizes)
+	if err != nil {
+		return nil, err
+	}
 	differences, err := differencesOf(s)
 	if err != nil {
 		return nil, err
 	}
-	d := &findings.Data{Made: time.Now(), Facts: reportFacts(st), Synergy: synergyOf(st)}
+	d := &findings.Data{Made: time.Now(), Facts: reportFacts(st), Synergy: synergyOf(st), Law: law}
 	for uid, server := range st.Servers {
+		if !st.IsPresent(uid) {
+			continue
+		}
 		r := reportServer(server, history[uid], sizes[uid])
 		if i := slices.IndexFunc(emitted.Weights, func(w weightJSON) bool { return w.UID == uid }); i >= 0 {
 			r.Weight, r.Emitted = float64(emitted.Weights[i].Weight), int(emitted.Weights[i].Chain)
@@ -102,9 +109,8 @@ func reportData(s *state.Store, rules validator.WeightRules, sizes map[int]float
 	confidence := rounds.Confidence(len(differences) + 1)
 	for _, diff := range differences {
 		d.Different = append(d.Different, findings.Pair{Better: diff.Better, Worse: diff.Worse, Difference: diff.Mean, Error: diff.Error,
-			Significant: diff.Differs(confidence), Confidence: confidence, Texts: diff.Texts})
+			Significant: diff.Differs(confidence), Confidence: confidence, Rounds: diff.Rounds})
 	}
-	d.Law = lawOf(d.Servers)
 	return d, nil
 }
 
@@ -143,7 +149,7 @@ func historyOf(s *state.Store) (map[int][]findings.Point, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, reply := range round.Replies {
+		for reply := range s.State.Replies(round) {
 			sum := sums[reply.UID]
 			if sum == nil {
 				sum = new(runningMean)
@@ -202,18 +208,21 @@ func synergyOf(st *state.State) *findings.Matrix {
 }
 
 // lawOf fits a scaling law to the servers whose sizes are known, if they are enough.
-func lawOf(servers []findings.Server) *findings.Law {
+func lawOf(s *state.Store, sizes map[int]float64) (*findings.Law, error) {
+	var uids []int
 	var sized []validator.Sized
-	for _, s := range servers {
-		if s.Size > 0 && s.Loss > 0 {
-			sized = append(sized, validator.Sized{Params: s.Size, Loss: s.Loss, Error: s.Error})
+	for _, uid := range rounds.Ranking(&s.State) {
+		if sizes[uid] > 0 {
+			uids = append(uids, uid)
+			sized = append(sized, validator.Sized{Params: sizes[uid], Loss: s.State.Servers[uid].Average.Worth.Loss})
 		}
 	}
-	law, err := validator.FitLaw(sized)
-	if err != nil { // too few
-		return nil
+	var fault error
+	law, err := validator.FitLaw(sized, validator.Covariance(uids, lossesOf(s, &fault)))
+	if fault != nil || err != nil { // without a fault there are too few sizes, which is none
+		return nil, fault
 	}
 	r := &findings.Law{Nc: math.Exp(law.LogNc), Alpha: law.Alpha, Servers: law.Servers, Band: law.Band}
 	r.AlphaLow, r.AlphaHigh = law.AlphaInterval()
-	return r
+	return r, nil
 }

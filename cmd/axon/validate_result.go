@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -40,7 +42,7 @@ type differenceJSON struct {
 	UID    int  `json:"uid"`
 	Mean   wide `json:"mean"`
 	Error  wide `json:"error"`
-	Texts  int  `json:"texts"`
+	Rounds int  `json:"rounds"`
 	Differ bool `json:"differs"`
 }
 
@@ -96,7 +98,7 @@ func newResult(st *state.State, weights []validator.Weight, differences []valida
 		}
 		if i := slices.IndexFunc(differences, func(d validator.Difference) bool { return d.Better == uid }); i >= 0 {
 			d := differences[i]
-			j.Ahead = &differenceJSON{d.Worse, wide(d.Mean), wide(d.Error), d.Texts, d.Differs(rounds.Confidence(len(order)))}
+			j.Ahead = &differenceJSON{d.Worse, wide(d.Mean), wide(d.Error), d.Rounds, d.Differs(rounds.Confidence(len(order)))}
 		}
 		r.Servers = append(r.Servers, j)
 	}
@@ -119,10 +121,10 @@ func validateExportCommand() *cli.Command {
 		Usage: "print what was learnt as JSON lines",
 		Description: "The first line has settings, servers and their averages, each further one a round, as far\n" +
 			"as rounds are kept (the latest 10,000).",
-		Flags: []cli.Flag{
+		Flags: join([]cli.Flag{
 			stateFlag(),
 			&cli.BoolFlag{Name: "no-rounds", Usage: "leave the rounds out"},
-		},
+		}, weightFlags()),
 		Action: func(c *cli.Context) error {
 			s, err := openLatest(c)
 			if err != nil {
@@ -134,7 +136,7 @@ func validateExportCommand() *cli.Command {
 }
 
 func exportState(c *cli.Context, s *state.Store) error {
-	weights, err := rounds.Weights(&s.State, validator.WeightRules{}, nil)
+	weights, err := rounds.Weights(&s.State, weightRules(c))
 	if err != nil {
 		return err
 	}
@@ -162,15 +164,33 @@ func exportState(c *cli.Context, s *state.Store) error {
 
 // differencesOf compares neighbours on all rounds that are kept.
 func differencesOf(s *state.Store) ([]validator.Difference, error) {
+	rules, err := rulesOfState(&s.State)
+	if err != nil {
+		return nil, err
+	}
 	var fault error
-	list := validator.Neighbours(rounds.Ranking(&s.State), func(yield func(validator.Losses) bool) {
+	list := rules.Neighbours(rounds.Ranking(&s.State), lossesOf(s, &fault))
+	return list, fault
+}
+
+// rulesOfState are those that averages were made by.
+func rulesOfState(st *state.State) (r validator.Rules, err error) {
+	r.Proper = st.Settings["rule"] == ruleProper
+	if r.Alpha, err = strconv.ParseFloat(st.Settings["alpha"], 64); err != nil {
+		err = fmt.Errorf("%w: its alpha is %w", state.ErrSchema, err)
+	}
+	return r, err
+}
+
+// lossesOf goes through the rounds that are kept, until there is a fault.
+func lossesOf(s *state.Store, fault *error) iter.Seq[validator.Losses] {
+	return func(yield func(validator.Losses) bool) {
 		for round, err := range s.Rounds(0) {
-			if fault = err; err != nil || !yield(round.Losses()) {
+			if *fault = err; err != nil || !yield(s.State.Losses(round)) {
 				return
 			}
 		}
-	})
-	return list, fault
+	}
 }
 
 func validateWeightsCommand() *cli.Command {
@@ -196,7 +216,7 @@ func printWeights(c *cli.Context, s *state.Store) error {
 	if err := rules.Validate(); err != nil {
 		return cli.Exit(err, exitUsage)
 	}
-	weights, err := rounds.Weights(&s.State, rules, nil)
+	weights, err := rounds.Weights(&s.State, rules)
 	if err != nil {
 		return err
 	}

@@ -52,52 +52,67 @@ func (v *validation) close() error {
 // stops it, and then shows what came out.
 func (v *validation) run() error {
 	err := v.all()
-	if errors.Is(err, io.EOF) {
+	stopped := errors.Is(err, context.Canceled)
+	if errors.Is(err, io.EOF) && !errors.Is(err, corpus.ErrTooShort) {
 		err = nil
 	}
-	endless := v.c.Int("rounds") == 0 && errors.Is(err, context.Canceled)
-	if v.rounds.State().Progress.Rounds > 0 {
-		err = errors.Join(err, v.finish())
+	if errors.Is(err, state.ErrCommit) { // what is in memory is not what was learnt
+		return err
 	}
-	if endless { // that is how it is meant to end
-		return withoutCancel(err)
+	if v.rounds.State().Progress.Rounds > 0 {
+		if failed := v.finish(); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	if stopped && v.c.Int("rounds") == 0 { // that is how it is meant to end
+		return nil
 	}
 	return err
 }
 
-// withoutCancel is what else went wrong.
-func withoutCancel(err error) error {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		rest := slices.DeleteFunc(slices.Clone(joined.Unwrap()), func(e error) bool { return errors.Is(e, context.Canceled) })
-		return errors.Join(rest...)
-	}
-	return nil
-}
+// nobodyWait is how long an empty network is waited for.
+const nobodyWait = 10 * time.Second
 
 func (v *validation) all() error {
 	last := v.c.Int("rounds")
 	for last == 0 || v.rounds.State().Progress.Rounds < last {
 		began := time.Now()
 		round, err := v.rounds.Round(v.c.Context)
-		if err != nil {
+		pause := time.Until(began.Add(v.c.Duration("interval")))
+		switch {
+		case errors.Is(err, rounds.ErrNobody): // a metagraph that is being written anew, say
+			fmt.Fprintf(v.c.App.ErrWriter, "axon: %v; looking again in %v\n", err, nobodyWait)
+			pause = max(pause, nobodyWait)
+		case err != nil:
 			return err
+		default:
+			if err := v.tell(round); err != nil {
+				return err
+			}
+			if round.Number == last {
+				return nil
+			}
 		}
-		if err := v.tell(round); err != nil {
-			return err
-		}
-		if err := v.wait(time.Until(began.Add(v.c.Duration("interval")))); err != nil {
+		if err := v.wait(pause); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// weights are those of the state as it is.
+func (v *validation) weights() ([]validator.Weight, error) {
+	return rounds.Weights(v.rounds.State(), v.options.Weights)
+}
+
 // tell shows a round and writes what is written after each.
 func (v *validation) tell(round *state.Round) error {
-	weights, err := v.rounds.Weights()
+	weights, err := v.weights()
 	if err != nil {
 		return err
+	}
+	if round.Unreadable > 0 {
+		fmt.Fprintf(v.c.App.ErrWriter, "axon: round %d: %s without a text\n", round.Number, plural(round.Unreadable, "line"))
 	}
 	v.metrics.set(v.rounds.State(), weights, round)
 	if err := v.screen.round(v, round, weights); err != nil {
@@ -131,9 +146,9 @@ func (v *validation) wait(d time.Duration) error {
 	}
 }
 
-// finish shows the end, be it that of somebody's patience.
+// finish shows what came out.
 func (v *validation) finish() error {
-	weights, err := v.rounds.Weights()
+	weights, err := v.weights()
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (s *validateScreen) begin(v *validation) error {
 	line("texts", "%s", quoteControls(describeTexts(v.texts, v.c.StringSlice("text"))))
 	line("rule", "%s", ruleText(o))
 	line("state", "%s, %s", quoteControls(v.store.Path()), progressText(v.store.State.Progress))
+	if v.store.State.Progress.Rounds > 0 && v.texts.Size().Files == 0 {
+		line("", "what earlier runs have used of standard input is passed over")
+	}
 	if v.metrics != nil {
 		line("metrics", "http://%v/metrics", v.metrics.address)
 	}
@@ -240,7 +243,7 @@ func answeredText(s *state.Server) string {
 
 func aheadText(ahead map[int]validator.Difference, uid int, confidence float64) string {
 	d, ok := ahead[uid]
-	if !ok || d.Texts == 0 {
+	if !ok || d.Rounds == 0 {
 		return ""
 	}
 	mark := ""
@@ -248,6 +251,14 @@ func aheadText(ahead map[int]validator.Difference, uid int, confidence float64) 
 		mark = " *"
 	}
 	return fmt.Sprintf("%.3f ± %.3f%s", d.Mean, d.Error, mark)
+}
+
+// youth says that it is too early.
+func (v *validation) youth() string {
+	if v.rounds.State().Progress.Rounds < validator.LeastRounds {
+		return fmt.Sprintf(" It takes %d rounds to say so.", validator.LeastRounds)
+	}
+	return ""
 }
 
 // verdict says what the order is worth.
@@ -273,5 +284,5 @@ func (v *validation) verdict() string {
 	case holds == len(differences):
 		return "The order holds with 95 %."
 	}
-	return fmt.Sprintf("%d of %d neighbours differ by more than chance (*); all of these together hold with 95 %%.", holds, len(differences))
+	return fmt.Sprintf("%d of %d neighbours differ by more than chance (*); all of these together hold with 95 %%.%s", holds, len(differences), v.youth())
 }

@@ -10,15 +10,16 @@ import (
 //
 //	average ← (1 − α)·average + α·value
 //
-// of every quantity, begun with its first value. A value that is NaN does not
-// enter. Answered is whether the server answered in its latest round. By the proper rule
+// of every quantity, begun with its first value. A value that is NaN or infinite
+// does not enter. Answered is whether the server answered in its latest round. By the proper rule
 // α is 1/n in the n-th round while that is more: averages begin as plain means.
 type Average struct {
 	Stats
 	// Tally is how sure Worth.Loss is.
 	Tally Tally
-	// Weight is the parallel average of the score: it begins with 0, and receives 0
-	// in a round in which the server has no score. Weights are made of it.
+	// Weight is what weights are made of: the parallel average of the score, which begins
+	// with 0 and receives 0 in a round in which the server has no score. By the proper
+	// rule it is the score as of the latest round.
 	Weight float64
 	Rounds int // in which the server was asked
 	Scored int // those of them in which it was scored, be it with NaN
@@ -36,22 +37,20 @@ func NewAverage(task Task, uid int) *Average {
 //
 // where N is [EffectiveParams]; without an average of the excess nothing is
 // divided, without one of the synergy there is no score. By the proper rule both tasks have
-// N(loss)^power of the averaged loss.
+// N(loss)^power of the averaged loss, less that of silence and corrected for luck, and 0
+// until the server is known from ten rounds.
 func (a *Average) Update(s Stats, r Rules) bool {
 	r = r.withDefaults()
-	alpha := a.alpha(r)
+	alpha := r.share(a.Rounds)
 	a.Answered = s.Answered
 	blend(&a.Stats, s, alpha)
 	if len(s.Losses) > 0 {
-		a.Tally.add(s.Losses, alpha)
+		a.Tally.add(s.Worth.Loss, alpha)
 	}
 	fresh, score := a.judge(s, r)
 	a.Rounds++
 	scored := !math.IsNaN(score)
-	a.Weight *= 1 - alpha
-	if scored {
-		a.Weight += alpha * score
-	}
+	a.weigh(score, alpha, r)
 	if s.Answered && (a.Task == CausalLM || !math.IsNaN(a.Worth.Synergy)) {
 		a.Scored++
 	}
@@ -59,12 +58,25 @@ func (a *Average) Update(s Stats, r Rules) bool {
 	return scored
 }
 
-// alpha is the weight of the round that comes.
-func (a *Average) alpha(r Rules) float64 {
+// share is the weight in an average of the round after so many.
+func (r Rules) share(rounds int) float64 {
 	if r.Proper {
-		return max(r.Alpha, 1/float64(a.Rounds+1))
+		return max(r.Alpha, 1/float64(rounds+1))
 	}
 	return r.Alpha
+}
+
+// weigh brings the score of a round into the weight. By the proper rule silence has cost
+// the loss already, and the score is that of the average: it need not be averaged again.
+func (a *Average) weigh(score, alpha float64, r Rules) {
+	switch {
+	case r.Proper:
+		a.Weight = a.Tally.worth(r.Power)
+	case math.IsNaN(score):
+		a.Weight *= 1 - alpha
+	default:
+		a.Weight = (1-alpha)*a.Weight + alpha*score
+	}
 }
 
 // judge returns the score of the round, and what else is computed from averages.
@@ -79,7 +91,7 @@ func (a *Average) judge(s Stats, r Rules) (fresh Stats, score float64) {
 	fresh.Worth.Params = EffectiveParams(a.Worth.Loss)
 	fresh.Worth.Base = Power(fresh.Worth.Params, r.Power)
 	if r.Proper {
-		fresh.Score = fresh.Worth.Base
+		fresh.Score = a.Tally.worth(r.Power)
 		return fresh, fresh.Score
 	}
 	fresh.Score = fresh.Worth.Base + a.Worth.Synergy
@@ -94,7 +106,7 @@ func blend(average *Stats, s Stats, alpha float64) {
 	values := s.fields()
 	for i, f := range average.fields() {
 		switch v := *values[i].value; {
-		case math.IsNaN(v):
+		case math.IsNaN(v), math.IsInf(v, 0):
 		case math.IsNaN(*f.value):
 			*f.value = v
 		default:

@@ -111,7 +111,7 @@ func MeasureCausalLM(rows Rows, b synapse.Batch, next []int32, vocabulary int) (
 		if err != nil {
 			return nil, fmt.Errorf("text %d, position %d: %w", text, pos, err)
 		}
-		loss, err := sparseLoss(row, target, vocabulary, &scratch)
+		loss, _, err := sparseLoss(row, target, vocabulary, &scratch)
 		if err != nil {
 			return nil, fmt.Errorf("text %d, position %d: %w", text, pos, err)
 		}
@@ -120,11 +120,12 @@ func MeasureCausalLM(rows Rows, b synapse.Batch, next []int32, vocabulary int) (
 	return a, nil
 }
 
-// sparseLoss is the cross-entropy of one row. The scratch grows to its entries.
-func sparseLoss(row kernels.Sparse, target int32, vocabulary int, scratch *[]float32) (float64, error) {
+// sparseLoss is the cross-entropy of one row, and the logarithm of the sum that the row is
+// divided by. The scratch grows to the row's entries.
+func sparseLoss(row kernels.Sparse, target int32, vocabulary int, scratch *[]float32) (loss, sum float64, err error) {
 	others := vocabulary - len(row.Entries)
 	if target < 0 || int(target) >= vocabulary || others < 0 {
-		return 0, fmt.Errorf("%w: token %d, %d entries, a vocabulary of %d", ErrTarget, target, len(row.Entries), vocabulary)
+		return 0, 0, fmt.Errorf("%w: token %d, %d entries, a vocabulary of %d", ErrTarget, target, len(row.Entries), vocabulary)
 	}
 	values := (*scratch)[:0]
 	for _, e := range row.Entries {
@@ -134,13 +135,12 @@ func sparseLoss(row kernels.Sparse, target int32, vocabulary int, scratch *[]flo
 		values = append(values, row.Rest)
 	}
 	*scratch = values
-	sum, err := kernels.LogSumExp(values)
-	if err != nil { // NaN somewhere
-		return math.NaN(), nil //nolint:nilerr // what is lost is not a number then, as documented
+	if sum, err = kernels.LogSumExp(values); err != nil { // NaN somewhere
+		return math.NaN(), 0, nil //nolint:nilerr // what is lost is not a number then, as documented
 	}
 	at, named := slices.BinarySearchFunc(row.Entries, target, func(e kernels.Entry, t int32) int { return int(e.Index) - int(t) })
 	if named {
-		return sum - float64(row.Entries[at].Value), nil
+		return sum - float64(row.Entries[at].Value), sum, nil
 	}
-	return sum - float64(row.Rest) + math.Log(float64(others)), nil
+	return sum - float64(row.Rest) + math.Log(float64(others)), sum, nil
 }

@@ -130,17 +130,18 @@ func MeasureFirstCausalLM(rows Rows, b synapse.Batch, targets []int32) (*Answer,
 		if err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
-		loss, err := sparseLoss(row, target, synapse.NetworkVocabulary, &scratch)
+		loss, sum, err := sparseLoss(row, target, synapse.NetworkVocabulary, &scratch)
 		if err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
-		a.Losses[i] = min(loss, maxLoss)
-		if math.IsNaN(loss) {
+		if math.IsNaN(loss) || math.IsInf(sum, 0) { // the row is no distribution
 			a.Losses[i] = SilenceLoss
+			continue
 		}
+		a.Losses[i] = min(loss, maxLoss)
 		a.tokens[i] = make([]kernels.Entry, len(row.Entries))
 		for j, e := range row.Entries {
-			a.tokens[i][j] = kernels.Entry{Index: e.Index, Value: float32(math.Exp(float64(e.Value)))}
+			a.tokens[i][j] = kernels.Entry{Index: e.Index, Value: float32(math.Exp(float64(e.Value) - sum))}
 		}
 	}
 	a.First = a.Losses

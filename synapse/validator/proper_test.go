@@ -315,6 +315,24 @@ func TestTheProperLossOfRows(t *testing.T) {
 	require.ErrorIs(t, err, ErrTarget)
 }
 
+// A server that answers with enormous numbers spoils nobody's divergence.
+func TestRowsAreNormalisedBeforeTheyAreCompared(t *testing.T) {
+	b := synapse.Batch{Texts: 1, Length: 1}
+	var replies []Reply
+	for uid, value := range []float32{-0.1, -0.2, 88.72, -0.3} {
+		row := kernels.Sparse{Entries: []kernels.Entry{{Index: int32(uid / 2), Value: value}}, Rest: -3}
+		a, err := MeasureFirstCausalLM(matrix{[]kernels.Sparse{row}, 1}, b, []int32{0})
+		require.NoError(t, err)
+		replies = append(replies, Reply{UID: uid, Answer: a})
+	}
+	stats, err := Rules{Proper: true}.Score(CausalLM, replies)
+	require.NoError(t, err)
+	for _, s := range stats {
+		require.LessOrEqual(t, s.Divergence, 1.0)
+		require.GreaterOrEqual(t, s.Divergence, 0.0)
+	}
+}
+
 func unnamed(row kernels.Sparse) int32 {
 	for token := int32(0); ; token++ {
 		if !slices.ContainsFunc(row.Entries, func(e kernels.Entry) bool { return e.Index == token }) {

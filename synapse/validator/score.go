@@ -16,7 +16,7 @@ type Rules struct {
 	// Silence loses [SilenceLoss], averages begin as plain means, and neither synergy nor
 	// divergence enters a score. Without it the rule is the reference's.
 	Proper       bool
-	Power        float64 // of effective parameters in a base score, 0 to 10; 0 means 0.5
+	Power        float64 // of effective parameters in a base score, to 3; 0 means 0.5
 	SynergyPower float64 // the same for what pairs do better; 0 means 0.6
 	// Synergy adds to a score the server's share in what pairs do better. It
 	// takes n²/2 steps for n servers and each prediction.
@@ -29,6 +29,9 @@ type Rules struct {
 	Alpha   float64 // weight of the newest value in averages, above 0, at most 1; 0 means 0.1
 }
 
+// maxPower keeps N^power within float32: N is 8.83e10 at most.
+const maxPower = 3
+
 // Validate lists all faults: ErrRules.
 func (r Rules) Validate() error {
 	var faults []error
@@ -37,8 +40,8 @@ func (r Rules) Validate() error {
 			faults = append(faults, fmt.Errorf("%w: %s is %v, want 0 to %v", ErrRules, name, value, most))
 		}
 	}
-	check("the power", r.Power, 10)
-	check("the power of synergy", r.SynergyPower, 10)
+	check("the power", r.Power, maxPower)
+	check("the power of synergy", r.SynergyPower, maxPower)
 	check("the penalty", r.Penalty, math.MaxFloat64)
 	check("alpha", r.Alpha, 1)
 	return errors.Join(faults...)
@@ -151,10 +154,23 @@ func (r Rules) base(task Task, reply Reply) Stats {
 			part.worth.Synergy, part.worth.SynergyLoss = 0, 0
 		}
 	}
-	s.Answered, s.Losses = true, reply.Answer.Losses
+	s.Answered, s.Losses = true, reply.Answer.perText()
 	s.RoutingTarget = math.Exp(-max(s.Worth.Loss-EntropyOfText, 0))
 	s.RoutingLoss = (s.Routing - s.RoutingTarget) * (s.Routing - s.RoutingTarget)
 	return s
+}
+
+// perText are the mean losses of each text, of which all have equally many predictions.
+func (a *Answer) perText() []float64 {
+	n := len(a.Losses) / max(1, len(a.First))
+	if n <= 1 {
+		return a.Losses
+	}
+	list := make([]float64, len(a.First))
+	for i := range list {
+		list[i] = mean(a.Losses[i*n : (i+1)*n])
+	}
+	return list
 }
 
 // silence is what a server loses that did not answer, by the proper rule.

@@ -57,7 +57,7 @@ type Stats struct {
 	// Answered says that the server gave an answer with a loss, whatever it is worth.
 	Answered     bool
 	ResponseTime float64 // seconds
-	// Losses are those of the round's predictions, nats, of which Worth.Loss is the mean.
+	// Losses are those of the round's texts, nats, of which Worth.Loss is the mean.
 	// Averages have none.
 	Losses []float64
 	// Routing is how much a validator expected of the server, 0 to 1; RoutingTarget
@@ -102,7 +102,7 @@ func newStats(task Task, uid int) Stats {
 func (s Stats) Named() iter.Seq2[string, float64] {
 	return func(yield func(string, float64) bool) {
 		for _, f := range s.fields() {
-			if !math.IsNaN(*f.value) && !yield(f.name, *f.value) {
+			if !math.IsNaN(*f.value) && !math.IsInf(*f.value, 0) && !yield(f.name, *f.value) {
 				return
 			}
 		}

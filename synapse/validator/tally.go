@@ -7,40 +7,35 @@ import (
 	"slices"
 )
 
-// Tally is how sure an averaged loss is. It follows the same moving average: with the
-// weights w that texts have in it,
+// Tally is an average of rounds and how sure it is. A round counts as its mean: texts of one
+// round may share their luck, such as the silence of a server, rounds hardly do. With the
+// weights w that rounds have in the moving average,
 //
-//	error² = (Σ w·loss² − (Σ w·loss)²) / (1 − Σ w²) · Σ w²
+//	error² = (Σ w·m² − (Σ w·m)²) / (1 − Σ w²) · Σ w²
 //
-// which for equal weights is the usual standard error of a mean. Texts are taken to be
-// independent, as those are that are drawn at random and never twice.
+// which for equal weights is the usual standard error of a mean. Rounds are taken to be
+// independent, as they are whose texts are drawn at random and never twice.
 type Tally struct {
-	Mean    float64 // Σ w·loss, nats
-	Square  float64 // Σ w·loss²
+	Mean    float64 // Σ w·m, nats
+	Square  float64 // Σ w·m²
 	Weights float64 // Σ w²
-	Texts   int     // that were measured
+	Rounds  int     // that were measured
 }
 
-// add takes the losses of one round, which get the weight share together.
-func (t *Tally) add(losses []float64, share float64) {
-	n := float64(len(losses))
-	sum, squares := 0.0, 0.0
-	for _, l := range losses {
-		sum += l
-		squares += l * l
-	}
-	if t.Texts == 0 {
+// add takes the mean of one round, which gets the weight share; the first gets all.
+func (t *Tally) add(mean, share float64) {
+	if t.Rounds == 0 {
 		share = 1
 	}
-	t.Mean += share * (sum/n - t.Mean)
-	t.Square += share * (squares/n - t.Square)
-	t.Weights = (1-share)*(1-share)*t.Weights + share*share/n
-	t.Texts += len(losses)
+	t.Mean += share * (mean - t.Mean)
+	t.Square += share * (mean*mean - t.Square)
+	t.Weights = (1-share)*(1-share)*t.Weights + share*share
+	t.Rounds++
 }
 
-// Error is the standard error of the mean, in nats; NaN with less than two texts.
+// Error is the standard error of the mean, in nats; NaN with less than two rounds.
 func (t Tally) Error() float64 {
-	if t.Texts < 2 {
+	if t.Rounds < 2 {
 		return nan
 	}
 	return math.Sqrt(max(0, t.Square-t.Mean*t.Mean) / (1 - t.Weights) * t.Weights)
@@ -56,20 +51,39 @@ func (t Tally) ParamsInterval() (low, high float64) {
 	return EffectiveParams(t.Mean + half), EffectiveParams(t.Mean - half)
 }
 
+// leastScored is how many rounds a server is known for before it is worth anything by the
+// proper rule: the error of fewer is itself too unsure to correct for.
+const leastScored = 10
+
+// worth is N(loss)^power of an averaged loss, less that of silence, which shall be worth
+// nothing, and corrected for luck. N^power goes with
+// loss^−q, q = power/0.076, and so an average that is off by chance is worth too much by
+// the factor 1 + q(q+1)/2·(error/loss)² on average (to second order in the error); without
+// the correction newcomers would earn more than those who are known.
+func (t Tally) worth(power float64) float64 {
+	if t.Rounds < leastScored {
+		return 0
+	}
+	q := power / lawExponent
+	off := t.Error() / max(t.Mean, EntropyOfText)
+	score := Power(EffectiveParams(t.Mean), power) * (1 - q*(q+1)/2*off*off)
+	return max(0, score-Power(EffectiveParams(SilenceLoss), power))
+}
+
 // Losses are what each server lost on each text of a round, by uid. Servers that were not
 // asked, or have no loss, are not among them.
 type Losses map[int][]float64
 
-// Difference is how two servers compare on the texts that both were asked about.
+// Difference is how two servers compare on the rounds in which both were asked.
 type Difference struct {
 	Better, Worse int     // uids, by their averaged losses
 	Mean          float64 // by which the worse lost more a text, nats
 	Error         float64 // standard error of it
-	Texts         int
+	Rounds        int
 }
 
-// leastTexts is how many texts it takes before a mean is held for normal.
-const leastTexts = 30
+// LeastRounds is how many rounds it takes before a mean is held for normal.
+const LeastRounds = 30
 
 // Differs says whether the difference is more than luck: whether 0 lies outside of the
 // interval that holds a normal variable of its mean and error with this confidence, 0 to
@@ -77,52 +91,30 @@ const leastTexts = 30
 // the same numbers. Of m differences that shall all hold together each needs
 // 1 − (1 − confidence)/m.
 func (d Difference) Differs(confidence float64) bool {
-	return d.Texts >= leastTexts && d.Mean > math.Sqrt2*math.Erfinv(confidence)*d.Error
+	return d.Rounds >= LeastRounds && d.Mean > math.Sqrt2*math.Erfinv(confidence)*d.Error
 }
 
 // Neighbours compares each server of an order with the next one, on what both lost in the
-// rounds: a difference for each but the last. The rounds are gone through once, with a
-// step for each server and text. Pairing takes out of the comparison what makes texts
-// hard for everybody.
-func Neighbours(order []int, rounds iter.Seq[Losses]) []Difference {
-	sums := make([]paired, max(0, len(order)-1))
+// rounds, from the oldest on: a difference for each but the last. Rounds have the weights
+// that they have in the averages, but among those in which both were asked. They are gone
+// through once, with a step for each server and text. Pairing takes out of the comparison
+// what makes texts hard for everybody.
+func (r Rules) Neighbours(order []int, rounds iter.Seq[Losses]) []Difference {
+	r = r.withDefaults()
+	pairs := make([]Tally, max(0, len(order)-1))
 	for round := range rounds {
-		for i := range sums {
-			sums[i].add(round[order[i]], round[order[i+1]])
+		for i := range pairs {
+			better, worse := round[order[i]], round[order[i+1]]
+			if len(better) > 0 && len(worse) > 0 { // both were asked
+				pairs[i].add(mean(worse)-mean(better), r.share(pairs[i].Rounds))
+			}
 		}
 	}
-	list := make([]Difference, len(sums))
-	for i, s := range sums {
-		list[i] = s.difference(order[i], order[i+1])
+	list := make([]Difference, len(pairs))
+	for i, t := range pairs {
+		list[i] = Difference{Better: order[i], Worse: order[i+1], Mean: t.Mean, Error: t.Error(), Rounds: t.Rounds}
 	}
 	return list
-}
-
-// paired are sums over differences.
-type paired struct {
-	sum, squares float64
-	n            int
-}
-
-func (p *paired) add(better, worse []float64) {
-	if len(better) != len(worse) {
-		return // one of them was not asked
-	}
-	for i, l := range better {
-		d := worse[i] - l
-		p.sum += d
-		p.squares += d * d
-		p.n++
-	}
-}
-
-func (p paired) difference(better, worse int) Difference {
-	n := float64(p.n)
-	d := Difference{Better: better, Worse: worse, Mean: p.sum / n, Texts: p.n, Error: nan}
-	if p.n > 1 {
-		d.Error = math.Sqrt(max(0, p.squares/n-d.Mean*d.Mean) / (n - 1))
-	}
-	return d
 }
 
 // Ranking are the uids by ascending averaged loss. Servers without one come last.

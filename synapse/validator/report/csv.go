@@ -67,13 +67,13 @@ func roundRows(d *Data, row func(...string) error) error {
 }
 
 func pairRows(d *Data, row func(...string) error) error {
-	err := row("better", "worse", "difference", "difference_error", "significant", "confidence", "texts")
+	err := row("better", "worse", "difference", "difference_error", "significant", "confidence", "rounds")
 	for _, p := range d.Different {
 		if err != nil {
 			return err
 		}
 		err = row(strconv.Itoa(p.Better), strconv.Itoa(p.Worse), number(p.Difference), number(p.Error),
-			strconv.FormatBool(p.Significant), number(p.Confidence), strconv.Itoa(p.Texts))
+			strconv.FormatBool(p.Significant), number(p.Confidence), strconv.Itoa(p.Rounds))
 	}
 	return err
 }

@@ -79,5 +79,5 @@ type Pair struct {
 	Difference, Error float64
 	Significant       bool    // at Confidence
 	Confidence        float64 // 0 to 1
-	Texts             int     // which both answered
+	Rounds            int     // in which both were asked
 }

@@ -113,8 +113,8 @@ func percent(part float64) string {
 
 // comparison is a pair of neighbours in words.
 type comparison struct {
-	Better, Worse, Difference, Texts, Verdict string
-	Significant                               bool
+	Better, Worse, Difference, Rounds, Verdict string
+	Significant                                bool
 }
 
 // Of more pairs than these, the first are listed; pairs.csv has all.
@@ -137,7 +137,7 @@ func (d *Data) compared() []comparison {
 	})
 	var list []comparison
 	for _, p := range d.Different[:min(len(d.Different), mostCompared)] {
-		c := comparison{named(p.Better), named(p.Worse), plusMinus(p.Difference, p.Error, digits), strconv.Itoa(p.Texts),
+		c := comparison{named(p.Better), named(p.Worse), plusMinus(p.Difference, p.Error, digits), strconv.Itoa(p.Rounds),
 			"cannot be told apart at " + percent(p.Confidence), p.Significant}
 		if p.Significant {
 			c.Verdict = "significant at " + percent(p.Confidence)

@@ -52,7 +52,7 @@ func two() *report.Data {
 				Score: nan, Weight: 0.75, Emitted: 49151, ResponseTime: nan, Divergence: nan, DivergenceError: nan, Asked: 3, Answered: 3},
 		},
 		Synergy:   &report.Matrix{UIDs: []int{4, 9}, Values: [][]float64{{0, 0.03125}, {0.03125, 0}}},
-		Different: []report.Pair{{Better: 9, Worse: 4, Difference: 0.25, Error: 0.015, Significant: true, Confidence: 0.95, Texts: 24}},
+		Different: []report.Pair{{Better: 9, Worse: 4, Difference: 0.25, Error: 0.015, Significant: true, Confidence: 0.95, Rounds: 24}},
 	}
 }
 
@@ -71,7 +71,7 @@ func TestTables(t *testing.T) {
 		{"4", "1", "2.7", "2.7", "", "0.1", "0.5"}, {"4", "2", "", "2.7", "", "", "12"},
 	}, table(t, filepath.Join(dir, report.RoundsCSV)))
 	require.Equal(t, [][]string{
-		{"better", "worse", "difference", "difference_error", "significant", "confidence", "texts"},
+		{"better", "worse", "difference", "difference_error", "significant", "confidence", "rounds"},
 		{"9", "4", "0.25", "0.015", "true", "0.95", "24"},
 	}, table(t, filepath.Join(dir, report.PairsCSV)))
 	require.Equal(t, [][]string{{"uid", "with", "nats"}, {"4", "9", "0.03125"}}, table(t, filepath.Join(dir, report.SynergyCSV)))

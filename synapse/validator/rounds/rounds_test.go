@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -273,11 +274,13 @@ func TestFaultsAreCountedAndCostTheProperRuleItsSilence(t *testing.T) {
 	require.Equal(t, map[wire.ReturnCode]int{wire.ReturnCode_RETURN_CODE_TIMEOUT: 4}, silent.Codes)
 	require.InDelta(t, validator.SilenceLoss, silent.Average.Worth.Loss, 1e-9)
 	require.Zero(t, silent.Average.Weight)
-	require.Equal(t, 12, silent.Average.Tally.Texts)
+	require.Equal(t, 4, silent.Average.Tally.Rounds)
 	require.Equal(t, []int{0, 2, 1}, rounds.Ranking(v.State()))
-	weights, err := v.Weights()
+	run(t, v, 6)
+	weights, err := rounds.Weights(v.State(), validator.WeightRules{})
 	require.NoError(t, err)
-	require.Len(t, weights, 2)
+	require.Len(t, weights, 2, "silence is worth nothing")
+	require.Equal(t, 2, weights[1].UID)
 	for round, err := range s.Rounds(0) {
 		require.NoError(t, err)
 		require.Equal(t, wire.ReturnCode_RETURN_CODE_TIMEOUT, round.Replies[1].Code)
@@ -295,10 +298,10 @@ func TestAnotherHotkeyBeginsAnew(t *testing.T) {
 	require.Len(t, v.State().Pairs, 3)
 	n.endpoints[2].Hotkey = auth.PublicKey{99}
 	n.endpoints = n.endpoints[1:] // and one has left
-	weights, err := v.Weights()
-	require.NoError(t, err)
-	require.Len(t, weights, 1, "neither who left nor who came is worth anything yet")
 	run(t, v, 1)
+	require.NotContains(t, rounds.Ranking(v.State()), 0)
+	require.False(t, v.State().IsPresent(0))
+	require.Equal(t, 1, v.Neighbours()[0].Rounds, "what the hotkey before it has lost is not its own")
 	require.Equal(t, 1, v.State().Servers[2].Average.Rounds)
 	require.Equal(t, 6, v.State().Servers[1].Average.Rounds)
 	require.Equal(t, 5, v.State().Servers[0].Average.Rounds)
@@ -320,6 +323,51 @@ func TestServersThatCannotPackAreAskedAgain(t *testing.T) {
 	run(t, v, 2)
 	require.Equal(t, [][]int{{0, 1, 2}, {2}, {0, 1, 2}, {2}}, n.asked)
 	require.Equal(t, 2, v.State().Servers[2].Answered())
+}
+
+// Whoever invents return codes does not fill up what is known of him.
+func TestCodesThatAreNone(t *testing.T) {
+	n := newNetwork(2)
+	code := wire.ReturnCode(1000)
+	n.fault = func(uid int, _ synapse.Synapse) *synapse.Fault {
+		code++
+		return synapse.Faultf(code, "guess")
+	}
+	v, s := begin(t, small, n, prose(1<<16), filepath.Join(t.TempDir(), "state"))
+	defer s.Close()
+	run(t, v, 5)
+	require.Equal(t, map[wire.ReturnCode]int{wire.ReturnCode_RETURN_CODE_INVALID_RESPONSE: 5}, v.State().Servers[0].Codes)
+}
+
+// A line without a text among thousands does not end a validator.
+func TestLinesThatAreNoTexts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "texts.jsonl")
+	var b strings.Builder
+	for i := range 40 {
+		line := fmt.Sprintf(`{"text":%q}`, prose(1 << 12)[i:])
+		if i%8 == 5 {
+			line = `{"title":"` + prose(1<<12) + `"}`
+		}
+		b.WriteString(line + "\n")
+	}
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	c, err := corpus.Open(t.Context(), corpus.Options{Paths: []string{path}, Length: small.Window(), Tokenizer: words{}})
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := state.Open(filepath.Join(t.TempDir(), "state"), state.Options{Settings: small.Settings("")})
+	require.NoError(t, err)
+	defer s.Close()
+	n := newNetwork(2)
+	v, err := rounds.New(small, n, c, n.servers, s)
+	require.NoError(t, err)
+	unreadable := 0
+	for range 40 {
+		round, err := v.Round(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, small.Texts, round.Texts)
+		unreadable += round.Unreadable
+	}
+	require.Positive(t, unreadable)
 }
 
 func TestTheEndOfTheTexts(t *testing.T) {

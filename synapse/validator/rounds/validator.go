@@ -53,7 +53,7 @@ func New(o Options, a Asker, texts corpus.Corpus, servers func() []client.Endpoi
 		if err != nil {
 			return nil, err
 		}
-		v.recent.add(round.Losses())
+		v.recent.add(s.State.Losses(round))
 	}
 	return v, nil
 }
@@ -62,30 +62,56 @@ func New(o Options, a Asker, texts corpus.Corpus, servers func() []client.Endpoi
 func (v *Validator) State() *state.State { return &v.store.State }
 
 // Round does one round and commits it. When the context ends nothing of the round counts.
-// The error is io.EOF when a stream of texts has ended; what was left of it has had
-// its round.
+// The error is io.EOF when a stream of texts has ended; what was left of it has had its
+// round. It is ErrNobody when there is nobody to ask, who may come yet.
 func (v *Validator) Round(ctx context.Context) (*state.Round, error) {
-	number := v.State().Progress.Rounds + 1
-	windows, next, err := v.texts.Draw(ctx, v.position, v.options.Texts)
-	if err != nil && (len(windows) == 0 || !errors.Is(err, io.EOF)) {
-		return nil, err
-	}
-	chance := v.options.chance(number)
-	q := v.options.question(chance, windows)
-	chosen := v.options.choose(chance, v.servers())
-	if len(chosen) == 0 {
+	present := v.servers()
+	if len(present) == 0 {
 		return nil, ErrNobody
 	}
-	began := time.Now()
+	round := &state.Round{Number: v.State().Progress.Rounds + 1}
+	windows, next, err := v.draw(ctx, round)
+	if err != nil {
+		return nil, err
+	}
+	chance := v.options.chance(round.Number)
+	q := v.options.question(chance, windows)
+	chosen := v.options.choose(chance, present)
+	round.Began, round.Texts, round.Repeated = time.Now().UTC(), len(windows), next.Epoch > 0
 	heard, err := v.ask(ctx, q, chosen)
 	if err != nil {
 		return nil, err
 	}
-	round := &state.Round{Number: number, Began: began.UTC(), Took: time.Since(began).Seconds(), Texts: len(windows), Repeated: next.Epoch > 0}
+	round.Took = time.Since(round.Began).Seconds()
 	if err := v.learn(round, heard); err != nil {
 		return nil, err
 	}
-	return round, v.commit(round, next)
+	return round, v.commit(round, next, present)
+}
+
+// mostUnreadable is how many unreadable lines in a row are passed over: a file of which more
+// cannot be read is not the one that was meant.
+const mostUnreadable = 100
+
+// draw takes the round's texts. Lines that are none are counted and passed over.
+func (v *Validator) draw(ctx context.Context, round *state.Round) (windows [][]int32, next corpus.Position, err error) {
+	next = v.position
+	for unreadable := 0; ; unreadable++ {
+		var more [][]int32
+		more, next, err = v.texts.Draw(ctx, next, v.options.Texts-len(windows))
+		windows = append(windows, more...)
+		if len(more) > 0 {
+			unreadable = 0
+		}
+		switch {
+		case errors.Is(err, corpus.ErrLine) && unreadable < mostUnreadable:
+			round.Unreadable++
+		case errors.Is(err, io.EOF) && len(windows) > 0:
+			return windows, next, nil
+		default:
+			return windows, next, err
+		}
+	}
 }
 
 // heard is one server's reply, as far as it is needed.
@@ -151,6 +177,9 @@ func (o Options) hear(q *question, e client.Endpoint, r client.Reply) heard {
 	}, sent: r.BytesOut > 0}
 	if f := r.Fault(); f != nil {
 		h.reply.Code, h.reply.Message = f.Code, f.Message
+		if _, known := wire.ReturnCode_name[int32(f.Code)]; !known { // a stranger may invent any number of them
+			h.reply.Code = wire.ReturnCode_RETURN_CODE_INVALID_RESPONSE
+		}
 		return h
 	}
 	var err error
@@ -183,7 +212,10 @@ func (v *Validator) learn(round *state.Round, all []heard) error {
 		return err
 	}
 	for i, h := range all {
-		known := st.Server(h.endpoint.UID, h.endpoint.Hotkey.Address(), h.endpoint.Address, v.options.Task)
+		known, fresh := st.Server(h.endpoint.UID, h.endpoint.Hotkey.Address(), h.endpoint.Address, v.options.Task)
+		if fresh {
+			v.recent.forget(h.endpoint.UID)
+		}
 		known.Codes[h.reply.Code]++
 		known.Average.Update(stats[i], rules)
 		round.Replies = append(round.Replies, withStats(h.reply, stats[i]))
@@ -208,7 +240,7 @@ func withStats(r state.Reply, s validator.Stats) state.Reply {
 	for _, l := range s.Losses {
 		r.Losses = append(r.Losses, float32(l))
 	}
-	if !math.IsNaN(s.Divergence) {
+	if !math.IsNaN(s.Divergence) && !math.IsInf(s.Divergence, 0) {
 		d := float32(s.Divergence)
 		r.Divergence = &d
 	}
@@ -216,7 +248,7 @@ func withStats(r state.Reply, s validator.Stats) state.Reply {
 }
 
 // commit writes what the round has changed.
-func (v *Validator) commit(round *state.Round, next corpus.Position) error {
+func (v *Validator) commit(round *state.Round, next corpus.Position, present []client.Endpoint) error {
 	at, err := json.Marshal(next)
 	if err != nil {
 		return err
@@ -224,24 +256,37 @@ func (v *Validator) commit(round *state.Round, next corpus.Position) error {
 	p := &v.State().Progress
 	p.Rounds, p.Position = round.Number, at
 	p.Texts += round.Texts
+	p.Present = presentIn(v.State(), present)
 	if err := v.store.Commit(round); err != nil {
 		return err
 	}
 	v.position = next
-	v.recent.add(round.Losses())
+	v.recent.add(v.State().Losses(round))
 	return nil
+}
+
+// presentIn are the uids of those who are known and in the network now, with their hotkey.
+func presentIn(st *state.State, network []client.Endpoint) []int {
+	var uids []int
+	for _, e := range network {
+		if known := st.Servers[e.UID]; known != nil && known.Hotkey == e.Hotkey.Address() {
+			uids = append(uids, e.UID)
+		}
+	}
+	slices.Sort(uids)
+	return uids
 }
 
 // Neighbours compares each server of the ranking with the next, on the latest rounds.
 func (v *Validator) Neighbours() []validator.Difference {
-	return validator.Neighbours(Ranking(v.State()), slices.Values(v.recent.rounds))
+	return v.options.Rules.Neighbours(Ranking(v.State()), slices.Values(v.recent.rounds))
 }
 
-// Ranking are the uids of those with a loss, by ascending loss.
+// Ranking are the uids of those with a loss who are in the network, by ascending loss.
 func Ranking(st *state.State) []int {
 	averages := make(validator.Averages, len(st.Servers))
 	for uid, s := range st.Servers {
-		if !math.IsNaN(s.Average.Worth.Loss) {
+		if !math.IsNaN(s.Average.Worth.Loss) && st.IsPresent(uid) {
 			averages[uid] = s.Average
 		}
 	}
@@ -252,20 +297,11 @@ func Ranking(st *state.State) []int {
 // to hold with 95 % (Bonferroni).
 func Confidence(n int) float64 { return 1 - 0.05/float64(max(1, n-1)) }
 
-// Weights are those of the servers that are there now.
-func (v *Validator) Weights() ([]validator.Weight, error) {
-	present := make(map[int]string)
-	for _, e := range v.servers() {
-		present[e.UID] = e.Hotkey.Address()
-	}
-	return Weights(v.State(), v.options.Weights, func(uid int, hotkey string) bool { return present[uid] == hotkey })
-}
-
-// Weights makes weights of a state, for servers that are present; nil stands for all.
-func Weights(st *state.State, rules validator.WeightRules, present func(uid int, hotkey string) bool) ([]validator.Weight, error) {
+// Weights makes weights of a state, for those who are in the network.
+func Weights(st *state.State, rules validator.WeightRules) ([]validator.Weight, error) {
 	values := make(map[int]float64, len(st.Servers))
 	for uid, s := range st.Servers {
-		if present == nil || present(uid, s.Hotkey) {
+		if st.IsPresent(uid) {
 			values[uid] = s.Average.Weight
 		}
 	}
@@ -292,6 +328,14 @@ func (r *recent) add(l validator.Losses) {
 		r.losses -= count(r.rounds[0])
 		r.rounds[0] = nil
 		r.rounds = r.rounds[1:]
+	}
+}
+
+// forget takes out what a uid has lost, which was another's.
+func (r *recent) forget(uid int) {
+	for _, l := range r.rounds {
+		r.losses -= len(l[uid])
+		delete(l, uid)
 	}
 }
 

@@ -22,6 +22,9 @@ var (
 	ErrSchema = errors.New("not a state of this version")
 	// ErrSettings is returned when a file belongs to a validator with other settings.
 	ErrSettings = errors.New("the state belongs to other settings")
+	// ErrCommit is returned when a round could not be written: what is in memory is
+	// then ahead of the file.
+	ErrCommit = errors.New("the state could not be written")
 	// ErrOrder is returned when a round is committed that does not follow the last.
 	ErrOrder = errors.New("rounds out of order")
 )

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -45,28 +46,17 @@ type Progress struct {
 	Rounds   int             `json:"rounds"`   // that were finished
 	Texts    int             `json:"texts"`    // that were asked about
 	Position json.RawMessage `json:"position"` // in the texts, as these have it
+	Present  []int           `json:"present"`  // uids of the network at the latest round, ascending
 }
 
 // Server is what is known of a server.
 type Server struct {
 	Hotkey  string             `json:"hotkey"`
 	Address string             `json:"address"`
+	Since   int                `json:"since"` // the first round in which this hotkey had the uid
 	Average *validator.Average `json:"average"`
 	// Codes counts the return codes of its answers, by their numbers.
 	Codes map[wire.ReturnCode]int `json:"codes"`
-}
-
-// Server finds what is known of a server, or begins with nothing: also where another
-// hotkey has taken a uid over.
-func (s *State) Server(uid int, hotkey, address string, task validator.Task) *Server {
-	known := s.Servers[uid]
-	if known == nil || known.Hotkey != hotkey {
-		known = &Server{Hotkey: hotkey, Average: validator.NewAverage(task, uid), Codes: make(map[wire.ReturnCode]int)}
-		s.Servers[uid] = known
-		maps.DeleteFunc(s.Pairs, func(uids [2]int, _ PairSum) bool { return uids[0] == uid || uids[1] == uid })
-	}
-	known.Address = address
-	return known
 }
 
 // UID is the server's number in the network.
@@ -82,8 +72,10 @@ type Round struct {
 	Took   float64   `json:"took"` // seconds
 	Texts  int       `json:"texts"`
 	// Repeated says that all texts were used up before, so that servers may remember these.
-	Repeated bool    `json:"repeated,omitempty"`
-	Replies  []Reply `json:"replies"`
+	Repeated bool `json:"repeated,omitempty"`
+	// Unreadable counts lines of the texts that were passed over.
+	Unreadable int     `json:"unreadable,omitempty"`
+	Replies    []Reply `json:"replies"`
 }
 
 // Reply is one server's part in a round.
@@ -99,10 +91,36 @@ type Reply struct {
 	Divergence *float32 `json:"divergence,omitempty"`
 }
 
-// Losses are those of all servers, as [validator.Neighbours] takes them.
-func (r *Round) Losses() validator.Losses {
+// Server finds what is known of a server, or begins with nothing: also where another
+// hotkey has taken a uid over, which fresh tells.
+func (s *State) Server(uid int, hotkey, address string, task validator.Task) (known *Server, fresh bool) {
+	known = s.Servers[uid]
+	if fresh = known == nil || known.Hotkey != hotkey; fresh {
+		known = &Server{Hotkey: hotkey, Since: s.Progress.Rounds + 1, Average: validator.NewAverage(task, uid), Codes: make(map[wire.ReturnCode]int)}
+		s.Servers[uid] = known
+		maps.DeleteFunc(s.Pairs, func(uids [2]int, _ PairSum) bool { return uids[0] == uid || uids[1] == uid })
+	}
+	known.Address = address
+	return known, fresh
+}
+
+// Replies are those of a round whose servers are still behind their uids.
+func (s *State) Replies(r *Round) iter.Seq[*Reply] {
+	return func(yield func(*Reply) bool) {
+		for i := range r.Replies {
+			known := s.Servers[r.Replies[i].UID]
+			if known != nil && r.Number >= known.Since && !yield(&r.Replies[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Losses are those of the round's servers that are still behind their uids, as
+// [validator.Rules.Neighbours] takes them.
+func (s *State) Losses(r *Round) validator.Losses {
 	all := make(validator.Losses, len(r.Replies))
-	for _, reply := range r.Replies {
+	for reply := range s.Replies(r) {
 		if len(reply.Losses) == 0 {
 			continue
 		}
@@ -113,6 +131,12 @@ func (r *Round) Losses() validator.Losses {
 		all[reply.UID] = list
 	}
 	return all
+}
+
+// IsPresent says whether a server was in the network when the latest round was asked.
+func (s *State) IsPresent(uid int) bool {
+	_, found := slices.BinarySearch(s.Progress.Present, uid)
+	return found
 }
 
 // Pairs are what each two servers lost less together than the better of them, summed up

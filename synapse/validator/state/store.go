@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -35,7 +37,8 @@ type Options struct {
 	Settings Settings
 	// ReadOnly leaves the file as it is. It must exist then.
 	ReadOnly bool
-	// Keep is how many of the latest rounds are kept; 0 means 10,000.
+	// Keep is how many of the latest rounds are kept, fewer where they have very many
+	// replies; 0 means 10,000.
 	Keep int
 }
 
@@ -63,10 +66,8 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Keep == 0 {
 		o.Keep = 10_000
 	}
-	if o.ReadOnly { // bbolt would make an empty one
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("open state: %w", err)
-		}
+	if err := prepare(path, o); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
 	}
 	// A file that is no database may be of any size: bbolt checks its head before mapping it.
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: o.ReadOnly})
@@ -85,23 +86,44 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// begin makes the buckets of a new file, and reads those of an old one.
-func (s *Store) begin(o Options) error {
-	fresh := false
-	if err := s.db.View(func(tx *bbolt.Tx) error {
-		fresh = tx.Bucket(bucketMeta) == nil
+// prepare makes a file where there is none: beside its place, so that whatever stops it
+// leaves nothing there. An empty file counts as none, as it has nothing to lose.
+func prepare(path string, o Options) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && (info.Size() > 0 || !info.Mode().IsRegular()):
 		return nil
-	}); err != nil {
-		return err
-	}
-	if fresh {
-		if o.ReadOnly {
-			return fmt.Errorf("%w: nothing was written to it yet", ErrSchema)
-		}
-		if err := s.create(o.Settings); err != nil {
+	case err == nil && o.ReadOnly:
+		return fmt.Errorf("%w: %s is empty", fs.ErrNotExist, path)
+	case err == nil:
+		if err := os.Remove(path); err != nil {
 			return err
 		}
+	case o.ReadOnly || !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
+	folder, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	made := filepath.Join(folder, "state")
+	db, err := bbolt.Open(made, 0o600, nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join((&Store{db: db}).create(o.Settings), db.Close()); err != nil {
+		return err
+	}
+	// A link, unlike a rename, does not replace what somebody else has made meanwhile.
+	if err := os.Link(made, path); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return os.Rename(made, path) // on file systems without links
+}
+
+// begin reads what is in the file.
+func (s *Store) begin(o Options) error {
 	if err := s.db.View(s.read); err != nil {
 		return err
 	}
@@ -174,7 +196,7 @@ func (s *Store) Commit(round *Round) error {
 		return errors.Join(s.putServers(tx.Bucket(bucketServers), round), s.putRound(tx.Bucket(bucketRounds), round))
 	})
 	if err != nil {
-		return fmt.Errorf("state %s: %w", s.path, err)
+		return fmt.Errorf("%w: %s: %w", ErrCommit, s.path, err)
 	}
 	return nil
 }
@@ -189,11 +211,14 @@ func (s *Store) putServers(bucket *bbolt.Bucket, round *Round) error {
 	return nil
 }
 
+// mostReplies bounds the replies that are kept, of which one takes some 150 bytes.
+const mostReplies = 1_000_000
+
 func (s *Store) putRound(bucket *bbolt.Bucket, round *Round) error {
 	if err := put(bucket, key(round.Number), round); err != nil {
 		return err
 	}
-	oldest := key(round.Number - s.keep)
+	oldest := key(round.Number - min(s.keep, mostReplies/max(1, len(round.Replies))))
 	cursor := bucket.Cursor()
 	for k, _ := cursor.First(); k != nil && slices.Compare(k, oldest) <= 0; k, _ = cursor.First() {
 		if err := cursor.Delete(); err != nil {

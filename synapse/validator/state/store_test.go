@@ -28,15 +28,11 @@ func open(t *testing.T, path string, o state.Options) *state.Store {
 func play(t *testing.T, s *state.Store) {
 	t.Helper()
 	st := &s.State
+	uid := (st.Progress.Rounds + 1) % 3
+	server, _ := st.Server(uid, "5F", "127.0.0.1:1", validator.Next)
 	st.Progress.Rounds++
 	st.Progress.Texts += 2
 	st.Progress.Position = json.RawMessage(`{"index":7}`)
-	uid := st.Progress.Rounds % 3
-	server := st.Servers[uid]
-	if server == nil {
-		server = &state.Server{Hotkey: "5F", Address: "127.0.0.1:1", Average: validator.NewAverage(validator.Next, uid), Codes: map[wire.ReturnCode]int{}}
-		st.Servers[uid] = server
-	}
 	server.Codes[wire.ReturnCode_RETURN_CODE_SUCCESS]++
 	loss := 3 + 1/float64(st.Progress.Rounds)
 	rules := validator.Rules{Proper: true}
@@ -84,7 +80,7 @@ func TestRoundsAreKeptAndComeInOrder(t *testing.T) {
 		for round, err := range s.Rounds(n) {
 			require.NoError(t, err)
 			list = append(list, round.Number)
-			require.Len(t, round.Losses(), 1)
+			require.Len(t, s.State.Losses(round), 1)
 		}
 		return list
 	}
@@ -93,6 +89,29 @@ func TestRoundsAreKeptAndComeInOrder(t *testing.T) {
 	for range s.Rounds(0) { // whoever has enough stops
 		break
 	}
+}
+
+// What a hotkey did before another took its uid over is not the other's.
+func TestRepliesOfAnEarlierHotkey(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state.db"), state.Options{Settings: settings})
+	defer s.Close()
+	for range 9 {
+		play(t, s)
+	}
+	_, fresh := s.State.Server(1, "5F", "127.0.0.1:1", validator.Next)
+	require.False(t, fresh)
+	known, fresh := s.State.Server(1, "5G", "127.0.0.1:1", validator.Next)
+	require.True(t, fresh)
+	require.Equal(t, 10, known.Since)
+	require.Empty(t, s.State.Pairs)
+	seen := map[int]int{}
+	for round, err := range s.Rounds(0) {
+		require.NoError(t, err)
+		for uid := range s.State.Losses(round) {
+			seen[uid]++
+		}
+	}
+	require.Equal(t, map[int]int{0: 3, 2: 3}, seen)
 }
 
 func TestARoundThatDoesNotFollowIsRefused(t *testing.T) {
@@ -122,6 +141,14 @@ func TestWhatIsNoState(t *testing.T) {
 	dir := t.TempDir()
 	_, err := state.Open(filepath.Join(dir, "missing.db"), state.Options{ReadOnly: true})
 	require.ErrorIs(t, err, os.ErrNotExist)
+	empty := filepath.Join(dir, "empty.db")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	_, err = state.Open(empty, state.Options{ReadOnly: true})
+	require.ErrorIs(t, err, os.ErrNotExist, "there is nothing in it")
+	require.NoError(t, open(t, empty, state.Options{Settings: settings}).Close())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "nothing is left beside it")
 	_, err = state.Open(dir, state.Options{})
 	require.Error(t, err)
 

@@ -42,7 +42,7 @@ func Sample(servers, steps int) *report.Data {
 	for i := range servers - 1 {
 		better, worse := d.Servers[i], d.Servers[i+1]
 		d.Different = append(d.Different, report.Pair{Better: better.UID, Worse: worse.UID, Difference: worse.Loss - better.Loss,
-			Error: 0.004, Significant: worse.Loss-better.Loss > 0.012, Confidence: 0.95, Texts: steps * 8})
+			Error: 0.004, Significant: worse.Loss-better.Loss > 0.012, Confidence: 0.95, Rounds: steps})
 	}
 	d.Synergy = matrix(r, servers)
 	return d
