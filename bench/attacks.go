@@ -70,7 +70,7 @@ func (c AttackConfig) WithDefaults() AttackConfig {
 
 // QuickAttacks are few and short texts: enough to see that all works.
 func QuickAttacks() AttackConfig {
-	return AttackConfig{Rounds: 4, Texts: 4, Context: 24, Resamplings: 20}
+	return AttackConfig{Rounds: 12, Texts: 2, Context: 24, Resamplings: 20}
 }
 
 // withControl adds the better one of two honest answers, if it is not among the attacks.
@@ -93,7 +93,7 @@ func (c AttackConfig) Validate() error {
 			faults = append(faults, fmt.Errorf("%w: %s of %d, must be %d at least", ErrAttacks, name, value, least))
 		}
 	}
-	check("rounds", c.Rounds, 2)
+	check("rounds", c.Rounds, validator.LeastScored)
 	check("texts", c.Texts, 1)
 	check("a context", c.Context, hostile.LongestMemory)
 	check("threads", c.Threads, 1)
@@ -135,7 +135,7 @@ type AttackOutcome struct {
 	More         AttackMean `json:"more"`
 	MoreThanBest AttackMean `json:"more_than_best"`
 	Score        float64    `json:"score"`
-	Weight       float64    `json:"weight"` // the average of scores, of which weights are made
+	Weight       float64    `json:"weight"` // what weights are made of
 	// Ratio is its weight over that of honest play, with an interval of 95 %.
 	Ratio    float64    `json:"ratio"`
 	Interval [2]float64 `json:"ratio_interval"`

@@ -45,8 +45,8 @@ func TestAttacksAreMeasured(t *testing.T) {
 	require.NotContains(t, rows, hostile.Peeks, "it is none in this task")
 	for _, name := range []string{"honest, axon-70k", "slow", hostile.Truncated, hostile.Copies} {
 		r := rows[name]
-		require.Equal(t, 4, r.Proper.Answered, name)
-		require.Equal(t, 16, r.Texts)
+		require.Equal(t, 12, r.Proper.Answered, name)
+		require.Equal(t, 24, r.Texts)
 		require.InDelta(t, 1, r.Proper.Ratio, 1e-6, name)
 		require.Equal(t, EarnsSame, r.Proper.Verdict, name)
 	}
@@ -146,6 +146,7 @@ func TestNoAttackEarnsMoreThanHonestPlayByTheProperRule(t *testing.T) {
 		for name, r := range rows {
 			if name == hostile.Anew { // its answers are honest: what it earns is a matter of averages
 				require.InDelta(t, 0, r.Proper.More.Mean, 1e-4)
+				require.Zero(t, r.Proper.Weight, "who is not known is worth nothing")
 				continue
 			}
 			if r.Knows == hostile.Several.String() || r.Knows == hostile.Text.String() || r.Repeated {

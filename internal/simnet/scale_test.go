@@ -88,7 +88,7 @@ func TestThousandServers(t *testing.T) {
 	st := v.State()
 	require.Len(t, st.Servers, servers)
 	for uid, s := range st.Servers {
-		require.Equal(t, 8*times, s.Average.Tally.Texts, uid)
+		require.Equal(t, times, s.Average.Tally.Rounds, uid)
 	}
 	require.Empty(t, st.Pairs)
 	t.Logf("%d MiB held", (held.held-before)>>20)

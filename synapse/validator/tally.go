@@ -51,9 +51,9 @@ func (t Tally) ParamsInterval() (low, high float64) {
 	return EffectiveParams(t.Mean + half), EffectiveParams(t.Mean - half)
 }
 
-// leastScored is how many rounds a server is known for before it is worth anything by the
+// LeastScored is how many rounds a server is known for before it is worth anything by the
 // proper rule: the error of fewer is itself too unsure to correct for.
-const leastScored = 10
+const LeastScored = 10
 
 // worth is N(loss)^power of an averaged loss, less that of silence, which shall be worth
 // nothing, and corrected for luck. N^power goes with
@@ -61,7 +61,7 @@ const leastScored = 10
 // the factor 1 + q(q+1)/2·(error/loss)² on average (to second order in the error); without
 // the correction newcomers would earn more than those who are known.
 func (t Tally) worth(power float64) float64 {
-	if t.Rounds < leastScored {
+	if t.Rounds < LeastScored {
 		return 0
 	}
 	q := power / lawExponent
