@@ -204,7 +204,7 @@ func (g *attackGame) options(proper bool) rounds.Options {
 	}
 	return rounds.Options{
 		Task: g.task, Rules: validator.Rules{Proper: proper}, Seed: g.config.Seed,
-		TopK: topK, Texts: g.config.Texts, Context: g.config.Context,
+		TopK: topK, Texts: g.config.Texts, Context: g.config.Context, Repeat: true,
 	}.WithDefaults()
 }
 

@@ -38,6 +38,7 @@ func validateSettings() []cli.Flag {
 func textFlags() []cli.Flag {
 	return inCategory(categoryTexts,
 		&cli.StringSliceFlag{Name: "text", Usage: "`PATH` of a text, a folder of texts, or JSON lines (.jsonl), repeatable; -: standard input", TakesFile: true},
+		&cli.BoolFlag{Name: "repeat", Usage: "go on when all texts were asked about once, with other windows of them; servers that remember what they were asked know them then"},
 		&cli.StringFlag{Name: "text-field", Usage: "`NAME` of the field that holds the text of a JSON line; with it standard input is JSON lines, too", DefaultText: "text"},
 		&cli.Float64Flag{Name: "text-rate", Usage: "share of standard input that is used, above 0; 0: all of it"},
 	)
@@ -53,7 +54,7 @@ func roundFlags() []cli.Flag {
 		&cli.IntFlag{Name: "prune", Usage: "`TOKENS` that are left out of each context at random places"},
 		&cli.IntFlag{Name: "ask", Usage: "servers that are asked in a round, drawn at random; 0: all"},
 		&cli.BoolFlag{Name: "packed", Usage: "ask for causallm in axon's packed form, a seventh of the bytes; servers that do not know it are asked again without"},
-		&cli.IntFlag{Name: "rounds", Aliases: []string{"n"}, Usage: "stop after so many rounds in all, those of earlier runs included; 0: at Ctrl-C, or when standard input ends"},
+		&cli.IntFlag{Name: "rounds", Aliases: []string{"n"}, Usage: "stop after so many rounds in all, those of earlier runs included; 0: at Ctrl-C, or when the texts are used up"},
 		&cli.DurationFlag{Name: "interval", Usage: "least time between the beginnings of two rounds; 0: one after the other"},
 		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Usage: "of all that is drawn at random, above 0; 0: one that nobody can guess, which the state remembers. Who knows seed and texts knows what will be asked"},
 	)
@@ -117,6 +118,7 @@ func roundOptions(c *cli.Context) (o rounds.Options, err error) {
 		}
 	}
 	o.TopK, o.Texts, o.Context, o.HeldOut, o.Prune = c.Int("top-k"), c.Int("texts"), c.Int("context"), c.Int("held-out"), c.Int("prune")
+	o.Repeat = c.Bool("repeat")
 	o.Servers, o.Packed, o.Seed = c.Int("ask"), c.Bool("packed"), uint64(max(0, c.Int64("seed")))
 	o = o.WithDefaults()
 	if err := o.Validate(); err != nil {
@@ -194,5 +196,5 @@ func describeTexts(texts corpus.Corpus, paths []string) string {
 	if size.Files == 0 {
 		return "standard input, as it comes"
 	}
-	return fmt.Sprintf("%s, %s: %d windows at most before they repeat", strings.Join(paths, ", "), sizeText(size.Bytes), size.Windows)
+	return fmt.Sprintf("%s, %s: %d windows at most", strings.Join(paths, ", "), sizeText(size.Bytes), size.Windows)
 }

@@ -53,7 +53,11 @@ func (v *validation) close() error {
 func (v *validation) run() error {
 	err := v.all()
 	stopped := errors.Is(err, context.Canceled)
-	if errors.Is(err, io.EOF) && !errors.Is(err, corpus.ErrTooShort) {
+	switch {
+	case errors.Is(err, io.EOF) && !errors.Is(err, corpus.ErrTooShort):
+		err = nil
+	case errors.Is(err, rounds.ErrUsedUp):
+		fmt.Fprintf(v.c.App.ErrWriter, "axon: %v; --repeat asks about them again, more texts are better\n", err)
 		err = nil
 	}
 	if errors.Is(err, state.ErrCommit) { // what is in memory is not what was learnt

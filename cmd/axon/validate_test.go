@@ -204,7 +204,7 @@ func TestValidatorServesMetrics(t *testing.T) {
 // way, any number of times, wherever it was.
 func TestValidatorThatIsKilledEndsUpTheSame(t *testing.T) {
 	w := newValidateWorld(t, guessers(t))
-	const line = "--context 12 --top-k 64 --prune 3 --ask 2 --texts 4 --synergy --rounds %d --state"
+	const line = "--context 12 --top-k 64 --prune 3 --ask 2 --texts 4 --synergy --repeat --rounds %d --state"
 	const rounds = 400
 	whole, parts := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "parts")
 
@@ -292,6 +292,23 @@ func TestValidatorAndServersThatDoNotAnswer(t *testing.T) {
 	require.NoError(t, n.Restart(1))
 	o = w.run(t, "--context 12 --top-k 64 --rounds 5 --state", state)
 	require.Contains(t, o.stdout, "3 of 3 answered", "it is asked again")
+}
+
+// What servers were asked about before they may know: it is asked again only if that is wanted.
+func TestValidatorAndTextsThatAreUsedUp(t *testing.T) {
+	w := newValidateWorld(t, guessers(t))
+	require.NoError(t, os.WriteFile(w.text, []byte(models.HeldOut[:10_000]), 0o600))
+	state := filepath.Join(t.TempDir(), "s")
+	o := w.run(t, "--context 12 --top-k 64 --rounds 100 --state", state)
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stderr, "all texts were asked about once; --repeat asks about them again")
+	require.Contains(t, o.stdout, "UID  SERVER")
+	_, rounds := export(t, state)
+	require.Greater(t, len(rounds), 3)
+	require.Less(t, len(rounds), 10)
+	o = w.run(t, "--context 12 --top-k 64 --rounds 12 --repeat --state", state)
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "these texts were asked about before")
 }
 
 // A network that is empty for a while is waited for.

@@ -20,6 +20,8 @@ var (
 	ErrOptions = errors.New("invalid options")
 	// ErrNobody is returned when there is no server to ask.
 	ErrNobody = errors.New("nobody to ask")
+	// ErrUsedUp is returned when all texts were asked about, and may not be again.
+	ErrUsedUp = errors.New("all texts were asked about once")
 	// ErrQuestion is returned when a round's question cannot be sent to anybody: it is
 	// the validator's own fault then.
 	ErrQuestion = errors.New("the question cannot be asked")

@@ -24,6 +24,9 @@ type Options struct {
 	HeldOut int // tokens behind them that servers do not see; default 8
 	Prune   int // tokens left out of each context at random places, but not among the last 3
 	Servers int // asked in a round, drawn at random; 0: all
+	// Repeat goes on when all texts were asked about, with other windows of them. Who
+	// remembers what he was asked knows them then.
+	Repeat bool
 	// Packed asks for TextCausalLM in axon's packed form, a seventh of the bytes. Servers
 	// that do not know it are asked again without.
 	Packed bool

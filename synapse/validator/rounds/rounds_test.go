@@ -3,6 +3,7 @@ package rounds_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -361,13 +362,28 @@ func TestLinesThatAreNoTexts(t *testing.T) {
 	v, err := rounds.New(small, n, c, n.servers, s)
 	require.NoError(t, err)
 	unreadable := 0
-	for range 40 {
+	for {
 		round, err := v.Round(t.Context())
+		if errors.Is(err, rounds.ErrUsedUp) {
+			break
+		}
 		require.NoError(t, err)
 		require.Equal(t, small.Texts, round.Texts)
 		unreadable += round.Unreadable
 	}
 	require.Positive(t, unreadable)
+	_, err = v.Round(t.Context())
+	require.ErrorIs(t, err, rounds.ErrUsedUp, "what they were asked servers may know by now")
+	done := v.State().Progress.Rounds
+
+	o := small
+	o.Repeat = true
+	v, err = rounds.New(o, n, c, n.servers, s)
+	require.NoError(t, err)
+	round, err := v.Round(t.Context())
+	require.NoError(t, err)
+	require.True(t, round.Repeated)
+	require.Equal(t, done+1, round.Number)
 }
 
 func TestTheEndOfTheTexts(t *testing.T) {

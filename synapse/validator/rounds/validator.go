@@ -63,7 +63,8 @@ func (v *Validator) State() *state.State { return &v.store.State }
 
 // Round does one round and commits it. When the context ends nothing of the round counts.
 // The error is io.EOF when a stream of texts has ended; what was left of it has had its
-// round. It is ErrNobody when there is nobody to ask, who may come yet.
+// round. It is ErrUsedUp when files have, and ErrNobody when there is nobody to ask, who
+// may come yet.
 func (v *Validator) Round(ctx context.Context) (*state.Round, error) {
 	present := v.servers()
 	if len(present) == 0 {
@@ -73,6 +74,9 @@ func (v *Validator) Round(ctx context.Context) (*state.Round, error) {
 	windows, next, err := v.draw(ctx, round)
 	if err != nil {
 		return nil, err
+	}
+	if next.Epoch > 0 && !v.options.Repeat {
+		return nil, ErrUsedUp
 	}
 	chance := v.options.chance(round.Number)
 	q := v.options.question(chance, windows)
