@@ -132,8 +132,13 @@ func student95(degrees int) float64 {
 	case 3:
 		return 3.1824
 	}
-	z, v := sigmas95, float64(degrees)
-	z3, z5, z7 := math.Pow(z, 3), math.Pow(z, 5), math.Pow(z, 7)
+	const (
+		z  = sigmas95
+		z3 = z * z * z
+		z5 = z3 * z * z
+		z7 = z5 * z * z
+	)
+	v := float64(degrees)
 	return z + (z3+z)/(4*v) + (5*z5+16*z3+3*z)/(96*v*v) + (3*z7+19*z5+17*z3-15*z)/(384*v*v*v)
 }
 

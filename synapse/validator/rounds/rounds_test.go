@@ -330,7 +330,7 @@ func TestServersThatCannotPackAreAskedAgain(t *testing.T) {
 func TestCodesThatAreNone(t *testing.T) {
 	n := newNetwork(2)
 	code := wire.ReturnCode(1000)
-	n.fault = func(uid int, _ synapse.Synapse) *synapse.Fault {
+	n.fault = func(int, synapse.Synapse) *synapse.Fault {
 		code++
 		return synapse.Faultf(code, "guess")
 	}
