@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/urfave/cli/v2"
 
 	"axon/internal/settings"
@@ -22,10 +20,7 @@ func serveCommand() *cli.Command {
 			"   axon serve\n" +
 			"   axon serve --metagraph metagraph.csv --min-stake 1000 --model model.gguf\n" +
 			"   axon serve --min-stake 1000 --print-config > axon.yaml && axon serve --config axon.yaml",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "read settings from a YAML `FILE`", EnvVars: []string{"AXON_CONFIG"}, TakesFile: true},
-			&cli.BoolFlag{Name: "print-config", Usage: "print all settings as such a file, and do nothing else"},
-		}, known),
+		Flags:  join(configFlags("AXON_CONFIG"), known),
 		Action: func(c *cli.Context) error { return serve(c, known) },
 	}
 }
@@ -34,14 +29,8 @@ func serve(c *cli.Context, known []cli.Flag) error {
 	if c.Args().Present() {
 		return usageError("axon serve takes flags only; %q is none", c.Args().First())
 	}
-	if path := c.String("config"); path != "" {
-		err := settings.ReadFile(c, known, path)
-		if errors.Is(err, settings.ErrFile) || errors.Is(err, settings.ErrSetting) {
-			return cli.Exit(err, exitUsage)
-		}
-		if err != nil {
-			return err
-		}
+	if err := readConfig(c, known); err != nil {
+		return err
 	}
 	o, err := newServeOptions(c)
 	if err != nil {

@@ -36,9 +36,7 @@ func validateCommand() *cli.Command {
 			"   axon validate --text books/ --endpoint 203.0.113.7:8091@5F… --endpoint 203.0.113.8:8091@5G…\n" +
 			"   axon validate --text news.jsonl --metagraph neurons.csv --ask 64 --interval 12s --report report.html\n" +
 			"   axon validate report --output report.html",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "read settings from a YAML `FILE`", EnvVars: []string{"AXON_VALIDATE_CONFIG"}, TakesFile: true},
-			&cli.BoolFlag{Name: "print-config", Usage: "print all settings as such a file, and do nothing else"},
+		Flags: join(configFlags("AXON_VALIDATE_CONFIG"), []cli.Flag{
 			&cli.BoolFlag{Name: "fresh", Usage: "forget what earlier runs have learnt"},
 		}, known),
 		Subcommands: []*cli.Command{validateReportCommand(), validateExportCommand(), validateWeightsCommand()},
@@ -50,14 +48,8 @@ func validate(c *cli.Context, known []cli.Flag) error {
 	if c.Args().Present() {
 		return usageError("axon validate has no command %q; axon validate --help lists them", c.Args().First())
 	}
-	if path := c.String("config"); path != "" {
-		err := settings.ReadFile(c, known, path)
-		if errors.Is(err, settings.ErrFile) || errors.Is(err, settings.ErrSetting) {
-			return cli.Exit(err, exitUsage)
-		}
-		if err != nil {
-			return err
-		}
+	if err := readConfig(c, known); err != nil {
+		return err
 	}
 	o, err := roundOptions(c)
 	if err != nil {

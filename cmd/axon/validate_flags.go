@@ -145,7 +145,7 @@ func ruleOptions(c *cli.Context) (o rounds.Options, err error) {
 	if c.Float64("power") == 0 || c.Float64("synergy-power") == 0 {
 		return o, usageError("--power and --synergy-power must be above 0: a power of 0 makes all servers equal")
 	}
-	if o.Rules.Proper && c.IsSet("penalty") {
+	if o.Rules.Proper && c.Float64("penalty") != 0 {
 		return o, usageError("--penalty divides scores of the reference's rule; the proper one has none")
 	}
 	return o, nil

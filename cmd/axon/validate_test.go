@@ -294,6 +294,25 @@ func TestValidatorAndServersThatDoNotAnswer(t *testing.T) {
 	require.Contains(t, o.stdout, "3 of 3 answered", "it is asked again")
 }
 
+// What --print-config prints is a configuration that --config reads.
+func TestValidatorReadsItsSettingsFromAFile(t *testing.T) {
+	w := newValidateWorld(t, guessers(t))
+	o := w.run(t, "--print-config --context 12 --top-k 64 --rounds 2 --seed 9")
+	require.Zero(t, o.code, o.stderr)
+	path := filepath.Join(t.TempDir(), "validate.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(o.stdout), 0o600))
+	state := filepath.Join(t.TempDir(), "s")
+	o = runAxon(t, "validate", "--config", path, "--state", state)
+	require.Zero(t, o.code, o.stderr)
+	result, _ := export(t, state)
+	require.EqualValues(t, 2, result["rounds"])
+	require.Equal(t, "9", result["settings"].(map[string]any)["seed"])
+	require.NoError(t, os.WriteFile(path, []byte("contxt: 12\n"), 0o600))
+	require.Equal(t, exitUsage, runAxon(t, "validate", "--config", path).code)
+	t.Setenv("AXON_VALIDATE_RULE", "fair")
+	require.Contains(t, w.run(t, "").stderr, "must be proper or reference")
+}
+
 // What servers were asked about before they may know: it is asked again only if that is wanted.
 func TestValidatorAndTextsThatAreUsedUp(t *testing.T) {
 	w := newValidateWorld(t, guessers(t))
