@@ -229,7 +229,7 @@ func cheaper(servers []DecodingServer) []Finding {
 	}
 	find := func(claim string, bytes, times []float64) Finding {
 		return Finding{claim, decide(Interval{slices.Min(bytes), slices.Max(bytes)}, 1.05, true),
-			fmt.Sprintf("the older way takes %.2f times the bytes; in this run %.1f to %.1f times the time", Mean(bytes), slices.Min(times), slices.Max(times))}
+			fmt.Sprintf("the older way takes %.2f times the bytes; in this run %.1f times the time, from %.1f to %.1f", Mean(bytes), Median(times), slices.Min(times), slices.Max(times))}
 	}
 	return []Finding{
 		find("a2 … and more cheaply, with what the decoder has to learn",
