@@ -20,13 +20,13 @@ func TestBenchAttacks(t *testing.T) {
 	require.Contains(t, o.stdout, "| TextCausalLMNext | silent ")
 	require.Equal(t, 2+4, strings.Count(o.stdout, "\n"), "a head, two attacks and two controls")
 
-	o = runAxon(t, strings.Fields(smallAttacks+"--attack peeks --rounds 2 -o json")...)
+	o = runAxon(t, strings.Fields(smallAttacks+"--attack peeks --rounds 10 -o json")...)
 	require.Zero(t, o.code, o.stderr)
 	var rows []bench.AttackRow
 	require.NoError(t, json.Unmarshal([]byte(o.stdout), &rows))
 	require.Len(t, rows, 4, "two controls of one task, and one with the attack of the other")
 	for _, r := range rows {
-		require.Equal(t, 2, r.Rounds)
+		require.Equal(t, 10, r.Rounds)
 		require.NotEmpty(t, r.Build)
 		require.NotEmpty(t, r.Time)
 		require.EqualValues(t, 1, r.Seed)

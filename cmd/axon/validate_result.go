@@ -197,6 +197,8 @@ func validateWeightsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "weights",
 		Usage: "print the weights that follow from what was learnt",
+		Description: "Weights are those of the servers that were in the network at the latest round: as shares of 1,\n" +
+			"and as the shares of 65535 that a chain takes.",
 		Flags: join([]cli.Flag{
 			stateFlag(),
 			&cli.StringFlag{Name: "format", Usage: "table, or json", Value: "table"},
