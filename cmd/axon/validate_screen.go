@@ -123,10 +123,14 @@ func secondsText(s float64) time.Duration {
 }
 
 func lossText(a *validator.Average) string {
-	if math.IsNaN(a.Worth.Loss) {
+	switch e := a.Tally.Error(); {
+	case math.IsNaN(a.Worth.Loss):
 		return "-"
+	case math.IsNaN(e):
+		return fmt.Sprintf("%.3f", a.Worth.Loss)
+	default:
+		return fmt.Sprintf("%.3f ± %.3f", a.Worth.Loss, e)
 	}
-	return fmt.Sprintf("%.3f ± %.3f", a.Worth.Loss, a.Tally.Error())
 }
 
 // draw replaces the table on the terminal.
@@ -214,6 +218,9 @@ func paramsText(a *validator.Average) string {
 		return "-"
 	}
 	low, high := a.Tally.ParamsInterval()
+	if math.IsNaN(low) {
+		return sizeOfModel(validator.EffectiveParams(a.Worth.Loss))
+	}
 	return fmt.Sprintf("%s (%s – %s)", sizeOfModel(validator.EffectiveParams(a.Worth.Loss)), sizeOfModel(low), sizeOfModel(high))
 }
 
@@ -249,6 +256,9 @@ func aheadText(ahead map[int]validator.Difference, uid int, confidence float64) 
 	mark := ""
 	if d.Differs(confidence) {
 		mark = " *"
+	}
+	if math.IsNaN(d.Error) {
+		return fmt.Sprintf("%.3f", d.Mean)
 	}
 	return fmt.Sprintf("%.3f ± %.3f%s", d.Mean, d.Error, mark)
 }
