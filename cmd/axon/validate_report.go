@@ -129,7 +129,7 @@ func reportServer(s *state.Server, history []findings.Point, size float64) findi
 	a := s.Average
 	r := findings.Server{UID: a.UID, Name: s.Address, Hotkey: s.Hotkey, Size: math.NaN(), Loss: a.Worth.Loss, Error: a.Tally.Error(),
 		Params: validator.EffectiveParams(a.Worth.Loss), BitsPerByte: math.NaN(), Score: a.Score, ResponseTime: a.ResponseTime,
-		Divergence: a.Divergence, DivergenceError: math.NaN(), Asked: a.Rounds, Answered: s.Answered(), Codes: codeCounts(s), Rounds: history}
+		Divergence: a.Divergence, DivergenceError: a.DivergenceTally.Error(), Asked: a.Rounds, Answered: s.Answered(), Codes: codeCounts(s), Rounds: history}
 	r.ParamsLow, r.ParamsHigh = a.Tally.ParamsInterval()
 	if size > 0 {
 		r.Size = size

@@ -21,21 +21,25 @@ import (
 
 // serverJSON is what is known of a server.
 type serverJSON struct {
-	UID        int               `json:"uid"`
-	Hotkey     string            `json:"hotkey"`
-	Address    string            `json:"address"`
-	Loss       wide              `json:"loss"`
-	Error      wide              `json:"error"`
-	Params     wide              `json:"effective_parameters"`
-	ParamsLow  wide              `json:"effective_parameters_low"`
-	ParamsHigh wide              `json:"effective_parameters_high"`
-	Weight     float32           `json:"weight"`
-	Chain      uint16            `json:"chain"`
-	Rounds     int               `json:"rounds"`
-	Answered   int               `json:"answered"`
-	Codes      map[string]int    `json:"codes"`
-	Ahead      *differenceJSON   `json:"ahead_of_next,omitempty"`
-	Average    map[string]number `json:"averages"` // under the reference's names
+	UID             int               `json:"uid"`
+	Hotkey          string            `json:"hotkey"`
+	Address         string            `json:"address"`
+	Loss            wide              `json:"loss"`
+	Error           wide              `json:"error"`
+	Params          wide              `json:"effective_parameters"`
+	ParamsLow       wide              `json:"effective_parameters_low"`
+	ParamsHigh      wide              `json:"effective_parameters_high"`
+	Divergence      wide              `json:"divergence"`
+	DivergenceError wide              `json:"divergence_error"`
+	Time            wide              `json:"response_time"` // seconds
+	TimeError       wide              `json:"response_time_error"`
+	Weight          float32           `json:"weight"`
+	Chain           uint16            `json:"chain"`
+	Rounds          int               `json:"rounds"`
+	Answered        int               `json:"answered"`
+	Codes           map[string]int    `json:"codes"`
+	Ahead           *differenceJSON   `json:"ahead_of_next,omitempty"`
+	Average         map[string]number `json:"averages"` // under the reference's names
 }
 
 type differenceJSON struct {
@@ -85,6 +89,8 @@ func newResult(st *state.State, weights []validator.Weight, differences []valida
 		j := serverJSON{UID: uid, Hotkey: s.Hotkey, Address: s.Address, Loss: wide(s.Average.Worth.Loss), Error: wide(s.Average.Tally.Error()),
 			Params: wide(validator.EffectiveParams(s.Average.Worth.Loss)), Rounds: s.Average.Rounds, Answered: s.Answered(),
 			Codes: map[string]int{}, Average: map[string]number{}}
+		j.Divergence, j.DivergenceError = wide(s.Average.Divergence), wide(s.Average.DivergenceTally.Error())
+		j.Time, j.TimeError = wide(s.Average.ResponseTime), wide(s.Average.TimeTally.Error())
 		low, high := s.Average.Tally.ParamsInterval()
 		j.ParamsLow, j.ParamsHigh = wide(low), wide(high)
 		for _, c := range codeCounts(s) {

@@ -122,6 +122,14 @@ func secondsText(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
 }
 
+// timeText is the averaged response time, in milliseconds.
+func timeText(a *validator.Average) string {
+	if e := a.TimeTally.Error(); !math.IsNaN(e) {
+		return fmt.Sprintf("%.0f ± %.0f ms", 1000*a.ResponseTime, 1000*e)
+	}
+	return fmt.Sprintf("%.0f ms", 1000*a.ResponseTime)
+}
+
 func lossText(a *validator.Average) string {
 	switch e := a.Tally.Error(); {
 	case math.IsNaN(a.Worth.Loss):
@@ -205,8 +213,8 @@ func (v *validation) table(weights []validator.Weight, rows int) string {
 			break
 		}
 		s := st.Servers[uid]
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%.4f\t%v\t%s\t%s\n", uid, quoteControls(s.Address), lossText(s.Average), paramsText(s.Average),
-			share[uid], secondsText(s.Average.ResponseTime), answeredText(s), aheadText(ahead, uid, rounds.Confidence(len(order))))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%.4f\t%s\t%s\t%s\n", uid, quoteControls(s.Address), lossText(s.Average), paramsText(s.Average),
+			share[uid], timeText(s.Average), answeredText(s), aheadText(ahead, uid, rounds.Confidence(len(order))))
 	}
 	_ = t.Flush()
 	return b.String()

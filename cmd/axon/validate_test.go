@@ -264,7 +264,7 @@ func timeless(value any) any {
 		kept := map[string]any{}
 		for name, part := range v {
 			switch name {
-			case "began", "took", "seconds", "response_time", "response_time_nxt":
+			case "began", "took", "seconds", "response_time", "response_time_nxt", "response_time_error":
 			default:
 				kept[name] = timeless(part)
 			}

@@ -15,8 +15,9 @@ import (
 // α is 1/n in the n-th round while that is more: averages begin as plain means.
 type Average struct {
 	Stats
-	// Tally is how sure Worth.Loss is.
-	Tally Tally
+	// Tally is how sure Worth.Loss is, and the others how sure Divergence and
+	// ResponseTime are.
+	Tally, DivergenceTally, TimeTally Tally
 	// Weight is what weights are made of: the parallel average of the score, which begins
 	// with 0 and receives 0 in a round in which the server has no score. By the proper
 	// rule it is the score as of the latest round.
@@ -47,6 +48,8 @@ func (a *Average) Update(s Stats, r Rules) bool {
 	if len(s.Losses) > 0 {
 		a.Tally.add(s.Worth.Loss, alpha)
 	}
+	a.DivergenceTally.addKnown(s.Divergence, alpha)
+	a.TimeTally.addKnown(s.ResponseTime, alpha)
 	fresh, score := a.judge(s, r)
 	a.Rounds++
 	scored := !math.IsNaN(score)

@@ -17,12 +17,14 @@ type averageJSON struct {
 	Weight     float64            `json:"weight"`
 	Quantities map[string]float64 `json:"quantities"`
 	Tally      Tally              `json:"tally"`
+	Divergence Tally              `json:"divergence_tally"`
+	Time       Tally              `json:"time_tally"`
 }
 
 // MarshalJSON writes all that [Average.UnmarshalJSON] needs to go on with the same bits.
 func (a *Average) MarshalJSON() ([]byte, error) {
 	j := averageJSON{UID: a.UID, Task: a.Task.String(), Answered: a.Answered, Rounds: a.Rounds, Scored: a.Scored,
-		Weight: a.Weight, Quantities: make(map[string]float64), Tally: a.Tally}
+		Weight: a.Weight, Quantities: make(map[string]float64), Tally: a.Tally, Divergence: a.DivergenceTally, Time: a.TimeTally}
 	for name, value := range a.Stats.Named() {
 		j.Quantities[name] = value
 	}
@@ -40,7 +42,8 @@ func (a *Average) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*a = *NewAverage(task, j.UID)
-	a.Answered, a.Rounds, a.Scored, a.Weight, a.Tally = j.Answered, j.Rounds, j.Scored, j.Weight, j.Tally
+	a.Answered, a.Rounds, a.Scored, a.Weight = j.Answered, j.Rounds, j.Scored, j.Weight
+	a.Tally, a.DivergenceTally, a.TimeTally = j.Tally, j.Divergence, j.Time
 	known := 0
 	for _, f := range a.fields() {
 		value, ok := j.Quantities[f.name]

@@ -28,6 +28,8 @@ func TestAveragesSurviveJSON(t *testing.T) {
 		require.Equal(t, named(stays), named(away))
 		for uid := range stays {
 			require.Equal(t, stays[uid].Tally, away[uid].Tally)
+			require.Equal(t, stays[uid].DivergenceTally, away[uid].DivergenceTally)
+			require.Equal(t, stays[uid].TimeTally, away[uid].TimeTally)
 			require.Equal(t, stays[uid].Answered, away[uid].Answered)
 		}
 	}

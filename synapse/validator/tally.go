@@ -16,10 +16,10 @@ import (
 // which for equal weights is the usual standard error of a mean. Rounds are taken to be
 // independent, as they are whose texts are drawn at random and never twice.
 type Tally struct {
-	Mean    float64 // Σ w·m, nats
-	Square  float64 // Σ w·m²
-	Weights float64 // Σ w²
-	Rounds  int     // that were measured
+	Mean    float64 `json:"mean"`    // Σ w·m
+	Square  float64 `json:"square"`  // Σ w·m²
+	Weights float64 `json:"weights"` // Σ w²
+	Rounds  int     `json:"rounds"`  // that were measured
 }
 
 // add takes the mean of one round, which gets the weight share; the first gets all.
@@ -33,7 +33,14 @@ func (t *Tally) add(mean, share float64) {
 	t.Rounds++
 }
 
-// Error is the standard error of the mean, in nats; NaN with less than two rounds.
+// addKnown is add, of what is finite.
+func (t *Tally) addKnown(mean, share float64) {
+	if !math.IsNaN(mean) && !math.IsInf(mean, 0) {
+		t.add(mean, share)
+	}
+}
+
+// Error is the standard error of the mean; NaN with less than two rounds.
 func (t Tally) Error() float64 {
 	if t.Rounds < 2 {
 		return nan
