@@ -30,6 +30,7 @@ func TestALawIsFoundAgain(t *testing.T) {
 // The intervals hold what they say at least as often as they say it, where most of the
 // error is common to the servers, since they were asked about the same texts.
 func TestIntervalsOfALaw(t *testing.T) {
+	manyRuns(t)
 	r := random(t)
 	for _, sizes := range [][]float64{{1e6, 3e6, 1e7}, {7e4, 2e5, 8e5, 3e6}, {1e6, 3e6, 1e7, 4e7, 1e8, 1e9}} {
 		const runs = 1000
