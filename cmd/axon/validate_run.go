@@ -67,11 +67,24 @@ func (v *validation) run() error {
 		if failed := v.finish(); failed != nil {
 			return errors.Join(err, failed)
 		}
+		if !v.answered() {
+			return errors.Join(err, fmt.Errorf("no server has answered in %s", plural(v.rounds.State().Progress.Rounds, "round")))
+		}
 	}
 	if stopped && v.c.Int("rounds") == 0 { // that is how it is meant to end
 		return nil
 	}
 	return err
+}
+
+// answered says whether any server ever has.
+func (v *validation) answered() bool {
+	for _, s := range v.rounds.State().Servers {
+		if s.Answered() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // nobodyWait is how long an empty network is waited for.

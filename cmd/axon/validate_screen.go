@@ -21,15 +21,17 @@ import (
 // validateScreen is what people see of a validator: a table that is drawn anew on a
 // terminal, lines in a pipe, or JSON.
 type validateScreen struct {
-	w     io.Writer
-	json  bool
-	live  bool // a terminal that can be drawn on
-	drawn int  // lines of the table that stand on it
+	w      io.Writer
+	errors io.Writer
+	json   bool
+	live   bool                    // a terminal that can be drawn on
+	drawn  int                     // lines of the table that stand on it
+	told   map[int]wire.ReturnCode // faults of servers, as they were told last
 }
 
 func (v *validation) openScreen() (err error) {
 	s := &v.screen
-	s.w = v.c.App.Writer
+	s.w, s.errors, s.told = v.c.App.Writer, v.c.App.ErrWriter, make(map[int]wire.ReturnCode)
 	switch format := v.c.String("format"); format {
 	case "table":
 		f, ok := s.w.(*os.File)
@@ -88,15 +90,36 @@ func progressText(p state.Progress) string {
 
 // round shows what a round has brought.
 func (s *validateScreen) round(v *validation, round *state.Round, weights []validator.Weight) error {
-	switch {
-	case s.json:
+	faults := s.faults(v.rounds.State(), round)
+	if s.live {
+		return s.draw(v, round, weights, faults)
+	}
+	for _, f := range faults {
+		fmt.Fprintln(s.errors, "axon: "+f)
+	}
+	if s.json {
 		return writeLine(s.w, round)
-	case s.live:
-		return s.draw(v, round, weights)
 	}
 	_, err := fmt.Fprintln(s.w, roundText(v.rounds.State(), round))
 	return err
 }
+
+// faults are why servers did not answer. On a terminal they are drawn anew each round;
+// elsewhere each is told when it is another than before.
+func (s *validateScreen) faults(st *state.State, round *state.Round) (lines []string) {
+	for _, r := range round.Replies {
+		known := s.told[r.UID]
+		s.told[r.UID] = r.Code
+		if r.Code == wire.ReturnCode_RETURN_CODE_SUCCESS || (known == r.Code && !s.live) || r.Code == wire.ReturnCode_RETURN_CODE_BACKOFF {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%d, %s: %s: %s", r.UID, quoteControls(st.Servers[r.UID].Address), codeName(r.Code), quoteControls(r.Message)))
+	}
+	return lines
+}
+
+// mostFaults are drawn below a table.
+const mostFaults = 3
 
 // roundText is a round in one line.
 func roundText(st *state.State, round *state.Round) string {
@@ -142,12 +165,15 @@ func lossText(a *validator.Average) string {
 }
 
 // draw replaces the table on the terminal.
-func (s *validateScreen) draw(v *validation, round *state.Round, weights []validator.Weight) error {
+func (s *validateScreen) draw(v *validation, round *state.Round, weights []validator.Weight, faults []string) error {
 	width, height, err := term.GetSize(int(s.w.(*os.File).Fd()))
 	if err != nil {
 		width, height = 100, 24
 	}
-	text := roundText(v.rounds.State(), round) + "\n\n" + v.table(weights, max(1, height-6))
+	text := roundText(v.rounds.State(), round) + "\n\n" + v.table(weights, max(1, height-6-mostFaults))
+	for _, f := range faults[:min(mostFaults, len(faults))] {
+		text += f + "\n"
+	}
 	var b strings.Builder
 	if s.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.drawn)

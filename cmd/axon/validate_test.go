@@ -289,9 +289,17 @@ func TestValidatorAndServersThatDoNotAnswer(t *testing.T) {
 	require.Zero(t, o.code, o.stderr)
 	require.Contains(t, o.stdout, "2 of 3 answered")
 	require.Regexp(t, `0/3, .*(Unavailable|Backoff)`, o.stdout)
+	require.Regexp(t, `(?m)^axon: 1, 127.0.0.1:\d+: Unavailable: .*refused`, o.stderr)
 	require.NoError(t, n.Restart(1))
 	o = w.run(t, "--context 12 --top-k 64 --rounds 5 --state", state)
 	require.Contains(t, o.stdout, "3 of 3 answered", "it is asked again")
+
+	for uid := range 3 {
+		require.NoError(t, n.Stop(uid))
+	}
+	o = w.run(t, "--context 12 --top-k 64 --rounds 2 --state", filepath.Join(t.TempDir(), "state"))
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "axon: no server has answered in 2 rounds")
 }
 
 // What --print-config prints is a configuration that --config reads.
