@@ -18,11 +18,12 @@ var SilenceLoss = math.Log(synapse.NetworkVocabulary)
 // else, and every answer whatever gives one distribution of it that sums up to 1:
 //
 //	named(t) = Σ p over phrases that begin with t
-//	rest     = max(0, 1 − Σ p)
+//	rest     = max(1e-6, 1 − Σ p)
 //	Q(t)     = named(t) / (Σ p + rest)                 for tokens that begin a phrase
 //	         = rest / (Σ p + rest) / (others)          for each of the others of the 50257
 //
-// with p clamped to [0, 1]. So the loss −ln Q is a logarithmic score, which is proper
+// with p clamped to [0, 1]; what is left is never known to be less than a millionth, since
+// probabilities travel as float32. So the loss −ln Q is a logarithmic score, which is proper
 // (Good 1952; Gneiting and Raftery 2007, doi:10.1198/016214506000001437): whatever a server
 // answers, it expects to lose the entropy of what it takes for true, and the divergence of
 // its answer from that. Where a phrase goes on does not count, and neither does the floor,
@@ -86,7 +87,7 @@ func (f *firstToken) take(p synapse.Phrases) {
 		}
 		f.mass[token] += prob
 	}
-	f.rest = max(0, 1-f.total)
+	f.rest = max(leastLeft, 1-f.total)
 	if len(f.order) == synapse.StandardVocabulary { // nobody is left who could have it
 		f.rest = 0
 	}
@@ -113,10 +114,15 @@ func (f *firstToken) entries() []kernels.Entry {
 	return list
 }
 
+// leastLeft is the least mass that a sum of float32 can be said to leave of 1. Without it a
+// server that is rightly sure of its tokens would lose 92 nats wherever another came.
+const leastLeft = 1e-6
+
 // MeasureFirstCausalLM measures an answer to TextCausalLM by the proper rule: the row of
 // each text's last position against the token that came after it. The rows before are
 // about tokens that the server was shown, and worth nothing. A row is normalised over
-// the network's vocabulary, see [MeasureCausalLM]. Where that cannot be done, because its
+// the network's vocabulary, see [MeasureCausalLM], with a millionth at least for what it
+// does not name. Where that cannot be done, because its
 // logarithms are infinite or not numbers, the loss is that of silence. Errors are
 // ErrAnswer, ErrTarget, and those of the rows.
 func MeasureFirstCausalLM(rows Rows, b synapse.Batch, targets []int32) (*Answer, error) {
@@ -130,6 +136,7 @@ func MeasureFirstCausalLM(rows Rows, b synapse.Batch, targets []int32) (*Answer,
 		if err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
+		row.Rest = max(row.Rest, float32(math.Log(leastLeft))) // NaN stays
 		loss, sum, err := sparseLoss(row, target, synapse.NetworkVocabulary, &scratch)
 		if err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
