@@ -423,7 +423,7 @@ func TestValidatorOfTheFamily(t *testing.T) {
 		t.Skip("real models take a while")
 	}
 	w := newValidateWorld(t, startNetwork(t, localnet.Models("axon-70k", "axon-3m")...))
-	o := w.run(t, "--rounds 32 --texts 4 --timeout 1m --state", filepath.Join(t.TempDir(), "s"))
+	o := w.run(t, "--rounds 32 --texts 4 --seed 1 --timeout 1m --state", filepath.Join(t.TempDir(), "s"))
 	require.Zero(t, o.code, o.stderr)
 	require.Contains(t, o.stdout, "The order 1 < 0 holds with 95 %.")
 }
