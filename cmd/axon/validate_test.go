@@ -55,7 +55,7 @@ func TestValidatorRanksServers(t *testing.T) {
 	w := newValidateWorld(t, guessers(t))
 	for _, how := range []string{"--task causallm", "--task causallm --packed", "--task next", "--task next --rule reference --synergy", "--task causallm --rule reference --penalty 1"} {
 		state := filepath.Join(t.TempDir(), "state.db")
-		o := w.run(t, how+" --rounds 50 --texts 8 --context 12 --top-k 64 --prune 2 --state", state)
+		o := w.run(t, how+" --seed 1 --rounds 50 --texts 8 --context 12 --top-k 64 --prune 2 --state", state)
 		require.Zero(t, o.code, o.stderr)
 		require.Contains(t, o.stdout, "round 50: 8 texts")
 		require.Contains(t, o.stdout, "3 of 3 answered")
@@ -84,7 +84,7 @@ func TestValidatorWritesWhatWasAskedFor(t *testing.T) {
 	w := newValidateWorld(t, guessers(t))
 	dir := t.TempDir()
 	state, report, weights := filepath.Join(dir, "state.db"), filepath.Join(dir, "report.html"), filepath.Join(dir, "weights.json")
-	o := w.run(t, "--rounds 16 --context 12 --top-k 64 --synergy --size 0=3e6 --size 1=1e6 --size 2=2e5 --format json --max-weight 0.35",
+	o := w.run(t, "--seed 1 --rounds 16 --context 12 --top-k 64 --synergy --size 0=3e6 --size 1=1e6 --size 2=2e5 --format json --max-weight 0.35",
 		"--state", state, "--report", report, "--weights", weights)
 	require.Zero(t, o.code, o.stderr)
 	lines := objects(t, o)
@@ -285,13 +285,13 @@ func TestValidatorAndServersThatDoNotAnswer(t *testing.T) {
 	w := newValidateWorld(t, n)
 	require.NoError(t, n.Stop(1))
 	state := filepath.Join(t.TempDir(), "state")
-	o := w.run(t, "--context 12 --top-k 64 --rounds 3 --state", state)
+	o := w.run(t, "--seed 1 --context 12 --top-k 64 --rounds 3 --state", state)
 	require.Zero(t, o.code, o.stderr)
 	require.Contains(t, o.stdout, "2 of 3 answered")
 	require.Regexp(t, `0/3, .*(Unavailable|Backoff)`, o.stdout)
 	require.Regexp(t, `(?m)^axon: 1, 127.0.0.1:\d+: Unavailable: .*refused`, o.stderr)
 	require.NoError(t, n.Restart(1))
-	o = w.run(t, "--context 12 --top-k 64 --rounds 5 --state", state)
+	o = w.run(t, "--seed 1 --context 12 --top-k 64 --rounds 5 --state", state)
 	require.Contains(t, o.stdout, "3 of 3 answered", "it is asked again")
 
 	for uid := range 3 {
